@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# volt-runc - an OCI runtime that gives every container its own microVM
+#
+#   make deps     install the Debian packages that building and testing need
+#   make          build the runtime, the guest agent, its initramfs and the guest kernel
+#   make demo     run a container in its own kernel with podman
+#   make check    run every test (unit tests here, behaviour in a machine with a working KVM)
+#   make help     list all targets
+#
+# V=1 shows commands, CI=1 turns warnings into errors, BUILD=dir builds elsewhere.
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+CC     ?= gcc
+V      ?= 0
+CI     ?=
+
+VERSION := $(shell cat VERSION 2>/dev/null || echo 0.0.0)
+COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+
+# ---- what has to be installed (one list) ------------------------------------------------------
+
+PACKAGES_BUILD := build-essential pkg-config git musl-tools linux-libc-dev \
+	libseccomp-dev libyajl-dev libcap-dev libarchive-dev \
+	linux-source-6.12 flex bison bc libelf-dev xz-utils cpio
+PACKAGES_TEST := libcmocka-dev bats qemu-system-x86 linux-image-6.12-cloud-amd64 \
+	podman conmon crun runc busybox-static debootstrap jq socat strace iproute2 procps psmisc
+PACKAGES_LINT := clang clang-tidy clang-format cppcheck shellcheck codespell
+PACKAGES := $(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_LINT)
+
+# ---- layers: the architecture in machine-readable form (style: docs/HACKING.md) -----------------
+# Each layer is one static archive. A layer may use only what is named here; check-layers proves
+# it from the includes, and test_layers links each archive with only these.
+
+LAYERS := base oci vmm pvh virtio-fs sandbox cmd
+DEPS_base      :=
+DEPS_oci       := base
+DEPS_vmm       := base
+DEPS_pvh       := base vmm
+DEPS_virtio-fs := base
+DEPS_sandbox   := base
+DEPS_cmd       := base oci vmm pvh virtio-fs sandbox
+
+# Link order: users before what they use.
+LINK_ORDER := cmd sandbox virtio-fs pvh vmm oci base
+
+LIBS := -lseccomp -lyajl -lcap -larchive -lpthread
+
+# ---- flags ------------------------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wvla -Wundef -Wimplicit-fallthrough -Wformat=2
+ifneq ($(CI),)
+WARN += -Werror
+endif
+OPT      ?= -O2 -g
+HARDEN   ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
+SANITIZE ?=
+CFLAGS_ALL = -std=gnu11 $(WARN) $(OPT) $(HARDEN) $(SANITIZE) -fPIE -pthread -MMD -MP \
+	-D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iruntime -I$(BUILD)/gen $(CFLAGS)
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack $(SANITIZE) $(LDFLAGS)
+
+ifeq ($(V),0)
+Q   := @
+say  = @printf '  %-8s %s\n' $(1) $(2)
+MAKEFLAGS += --no-print-directory
+else
+Q   :=
+say  = @:
+endif
+
+# ---- sources ----------------------------------------------------------------------------------
+
+SRC_cmd := $(wildcard runtime/*.c)
+$(foreach l,$(filter-out cmd,$(LAYERS)),$(eval SRC_$(l) := $(wildcard runtime/$(l)/*.c)))
+$(foreach l,$(LAYERS),$(eval OBJ_$(l) := $(patsubst %.c,$(BUILD)/%.o,$(filter-out runtime/main.c,$(SRC_$(l))))))
+$(foreach l,$(LAYERS),$(eval LIB_$(l) := $(BUILD)/lib$(l).a))
+ARCHIVES := $(foreach l,$(LINK_ORDER),$(LIB_$(l)))
+
+TEST_HELPERS := $(wildcard tests/c/evil_*.c)
+TEST_SRC  := $(wildcard tests/c/test_*.c)
+TEST_BINS := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(TEST_SRC))
+FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
+AGENT_SRC := $(filter-out guest-agent/mkinitramfs.c,$(wildcard guest-agent/*.c)) \
+	runtime/base/agent_proto.c runtime/base/agent_codec.c runtime/base/bytes.c
+
+.PHONY: all
+all: $(BUILD)/volt-runc agent kernel
+
+$(BUILD)/volt-runc: $(BUILD)/runtime/main.o $(ARCHIVES)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+
+define layer_rules
+$$(LIB_$(1)): $$(OBJ_$(1))
+	$$(call say,AR,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)rm -f $$@
+	$$(Q)$$(AR) rcs $$@ $$(OBJ_$(1))
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rules,$(l))))
+
+$(BUILD)/%.o: %.c | $(BUILD)/gen/version.h
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+$(BUILD)/gen/version.h: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '#define VOLT_VERSION "%s"\n#define VOLT_COMMIT "%s"\n#define VOLT_DATADIR "%s"\n' \
+		'$(VERSION)' '$(COMMIT)' '$(PREFIX)/lib/volt-runc' > $@.tmp
+	$(Q)cmp -s $@.tmp $@ && rm -f $@.tmp || mv $@.tmp $@
+
+# System calls each role may make, collected from the "Syscalls:" lines of the code that makes them.
+SANDBOXED_SRC := $(wildcard runtime/*.[ch] runtime/base/*.[ch] runtime/vmm/*.[ch] \
+	runtime/pvh/*.[ch] runtime/virtio-fs/*.[ch] runtime/sandbox/*.[ch])
+SYSCALL_LISTS := $(foreach r,shim vmm vcpu fs,$(BUILD)/gen/syscalls_$(r).h)
+
+$(BUILD)/gen/syscalls_%.h: runtime/sandbox/gen_syscalls.sh $(SANDBOXED_SRC)
+	$(Q)mkdir -p $(@D)
+	$(Q)runtime/sandbox/gen_syscalls.sh $* $(SANDBOXED_SRC) > $@.tmp
+	$(Q)cmp -s $@.tmp $@ && rm -f $@.tmp && touch $@ || mv $@.tmp $@
+
+$(BUILD)/runtime/sandbox/seccomp_roles.o: $(SYSCALL_LISTS)
+
+# ---- guest: agent, initramfs, kernel ------------------------------------------------------------
+
+.PHONY: agent
+agent: $(BUILD)/guest/initramfs
+
+$(BUILD)/guest/agent: $(AGENT_SRC) $(wildcard guest-agent/*.h runtime/base/*.h)
+	$(call say,MUSL-CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)musl-gcc -std=gnu11 $(WARN) -Os -g0 -static -ffunction-sections -fdata-sections \
+		-fstack-protector-strong -fno-asynchronous-unwind-tables -D_GNU_SOURCE -Iruntime -I. \
+		-idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu \
+		-Wl,--gc-sections -Wl,-z,noexecstack -s -o $@ $(AGENT_SRC)
+
+$(BUILD)/guest/mkinitramfs: guest-agent/mkinitramfs.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< -larchive
+
+$(BUILD)/guest/initramfs: $(BUILD)/guest/mkinitramfs $(BUILD)/guest/agent
+	$(call say,CPIO,$@)
+	$(Q)$(BUILD)/guest/mkinitramfs $(BUILD)/guest/agent $@
+
+.PHONY: kernel
+kernel: $(BUILD)/guest/vmlinux
+$(BUILD)/guest/vmlinux: kernel-config/build.sh $(wildcard kernel-config/*.config)
+	$(call say,KERNEL,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)kernel-config/build.sh $@
+
+# ---- install ------------------------------------------------------------------------------------
+
+.PHONY: install
+install: all
+	install -Dm755 $(BUILD)/volt-runc $(DESTDIR)$(PREFIX)/bin/volt-runc
+	install -Dm644 $(BUILD)/guest/vmlinux $(DESTDIR)$(PREFIX)/lib/volt-runc/vmlinux
+	install -Dm644 $(BUILD)/guest/initramfs $(DESTDIR)$(PREFIX)/lib/volt-runc/initramfs
+
+# ---- tests --------------------------------------------------------------------------------------
+
+LIB_tests := $(BUILD)/libtesthelpers.a
+$(LIB_tests): $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(TEST_HELPERS)))
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/tests/%: tests/c/%.c $(LIB_tests) $(ARCHIVES)
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -Itests/c -I. $(LDFLAGS_ALL) -o $@ $< $(LIB_tests) \
+		-Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
+
+
+.PHONY: unit
+unit: $(TEST_BINS)
+	$(Q)tests/run-unit.sh $(TEST_BINS)
+
+# A layer that uses more than DEPS_ allows does not link here (headers alone are check-layers' part).
+LAYER_LINKS := $(foreach l,$(filter-out cmd,$(LAYERS)),$(BUILD)/layers/$(l))
+$(BUILD)/layers/%: $(ARCHIVES)
+	$(Q)mkdir -p $(@D)
+	$(Q)printf 'int main(void) { return 0; }\n' > $@.c
+	$(Q)$(CC) $(OPT) $(SANITIZE) -o $@ $@.c -Wl,--whole-archive $(LIB_$*) -Wl,--no-whole-archive \
+		-Wl,--start-group $(foreach d,$(DEPS_$*),$(LIB_$(d))) -Wl,--end-group $(LIBS)
+
+.PHONY: check-layers
+check-layers: $(LAYER_LINKS)
+	$(Q)tests/check-layers.sh
+
+.PHONY: images
+images:
+	$(Q)tests/images/build.sh $(BUILD)/images
+
+# Behaviour tests, in a machine whose KVM can run a guest kernel. BATS_FILES= and BATS_FLAGS= narrow.
+.PHONY: bats
+bats: all images
+	$(Q)mkdir -p $(BUILD)/results
+	$(Q)tests/vm/run --share $(CURDIR)/$(BUILD)/results --env BUILD=$(BUILD) \
+		--env BATS_FILES='$(BATS_FILES)' --env BATS_FLAGS='$(BATS_FLAGS)' -- tests/bats/run
+
+.PHONY: check
+check:
+	$(Q)$(MAKE) deps
+	$(Q)rm -rf $(BUILD)/results && mkdir -p $(BUILD)/results
+	$(Q)tests/check.sh $(BUILD)
+
+.PHONY: check-asan
+check-asan:
+	$(Q)$(MAKE) BUILD=$(BUILD)-asan OPT='-O1 -g -fno-omit-frame-pointer' HARDEN= \
+		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' unit
+
+.PHONY: demo
+demo:
+	$(Q)$(MAKE) deps
+	$(Q)$(MAKE) all images
+	$(Q)tests/vm/run --env BUILD=$(BUILD) -- tests/demo.sh
+
+.PHONY: vm-shell
+vm-shell: all images
+	$(Q)tests/vm/run --env BUILD=$(BUILD) --shell
+
+.PHONY: bench
+bench: all images
+	$(Q)mkdir -p $(BUILD)/results
+	$(Q)tests/vm/run --share $(CURDIR)/$(BUILD)/results --env BUILD=$(BUILD) -- tests/bench/run.sh
+
+# ---- packages -----------------------------------------------------------------------------------
+
+# Installs what is missing; does nothing (and needs no network) when all is there.
+.PHONY: deps
+deps:
+	$(Q)missing=$$(dpkg-query -W -f '$${db:Status-Abbrev} $${Package}\n' $(PACKAGES) 2>/dev/null | \
+		awk '$$1 == "ii" {print $$2}' | sort > .deps.have; \
+		printf '%s\n' $(PACKAGES) | sort | comm -23 - .deps.have; rm -f .deps.have); \
+	if [ -n "$$missing" ]; then \
+		echo "installing Debian packages:" $$missing; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends $$missing > /dev/null; \
+	fi
+
+# ---- style --------------------------------------------------------------------------------------
+
+C_FILES := $(wildcard runtime/*.[ch] runtime/*/*.[ch] guest-agent/*.[ch] tests/c/*.[ch] tests/fuzz/*.[ch] tests/vm/*.c)
+SH_FILES := kernel-config/build.sh runtime/sandbox/gen_syscalls.sh .ci/run \
+	$(wildcard tests/*.sh tests/vm/run tests/vm/guest-* tests/images/*.sh tests/bench/*.sh tests/bats/run)
+
+.PHONY: fmt
+fmt:
+	$(Q)clang-format -i $(C_FILES)
+
+.PHONY: fmt-check
+fmt-check:
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+
+.PHONY: lint
+lint: fmt-check
+	$(Q)shellcheck $(SH_FILES)
+	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability \
+		--inline-suppr --suppressions-list=tests/cppcheck.supp -D_GNU_SOURCE \
+		-Iruntime -I$(BUILD)/gen runtime guest-agent
+	$(Q)codespell --quiet-level=2 README.md docs runtime guest-agent kernel-config tests
+
+.PHONY: help
+help:
+	@sed -n 's/^#   make/  make/p' Makefile
+	@echo "  others: kernel agent unit bats check-asan check-layers lint fmt bench vm-shell install clean"
+
+.PHONY: clean
+clean:
+	$(Q)rm -rf $(BUILD)
+
+FORCE:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
