@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd.h - the verbs
+ *
+ * A verb parses its arguments and calls one operation. It returns the exit code
+ * (>= 0), or a negative errno value with @err: main.c prints and chooses 1 then.
+ */
+#ifndef VOLT_CMD_H
+#define VOLT_CMD_H
+
+#include "base/err.h"
+#include "globals.h"
+#include "opts.h"
+
+/** struct cmd - @argv[0] is the verb; @argv is the caller's own to reorder */
+struct cmd {
+	const char *name;
+	int (*run)(const struct globals *g, int argc, char **argv, struct vr_err *err);
+	const char *help;
+};
+
+/**
+ * cmd_args() - parse options and insist on a number of operands
+ * @usage:     operands for messages, "ID" or "ID [SIGNAL]"
+ * @out_operands: argv from the first operand on
+ *
+ * `--help` prints the options and makes the caller return 0.
+ *
+ * Return: 0; 1 when help was printed; -EINVAL with @err.
+ */
+int cmd_args(const char *name, const char *usage, const struct opt *table, size_t n, int min,
+	     int max, int argc, char **argv, char ***out_operands, struct vr_err *err)
+	__attribute__((warn_unused_result));
+
+int cmd_create(const struct globals *g, int argc, char **argv, struct vr_err *err);
+int cmd_delete(const struct globals *g, int argc, char **argv, struct vr_err *err);
+int cmd_kill(const struct globals *g, int argc, char **argv, struct vr_err *err);
+int cmd_list(const struct globals *g, int argc, char **argv, struct vr_err *err);
+int cmd_run(const struct globals *g, int argc, char **argv, struct vr_err *err);
+int cmd_start(const struct globals *g, int argc, char **argv, struct vr_err *err);
+int cmd_state(const struct globals *g, int argc, char **argv, struct vr_err *err);
+
+#endif /* VOLT_CMD_H */

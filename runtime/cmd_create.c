@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_create.c - `create` and `run`: a container from a bundle */
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "base/checked.h"
+#include "cmd.h"
+#include "container.h"
+#include "launch.h"
+
+struct create_args {
+	struct launch_opts launch;
+	bool detach;
+	bool keep;
+};
+
+static int parse(const char *name, bool is_run, int argc, char **argv, struct create_args *out,
+		 struct vr_err *err)
+{
+	const struct opt table[] = {
+		{"bundle", 'b', OPT_STRING, &out->launch.bundle, "bundle directory (default: .)"},
+		{"config", 'f', OPT_STRING, &out->launch.config, "config file (default: config.json of the bundle)"},
+		{"pid-file", 0, OPT_STRING, &out->launch.pid_file, "write the container's pid to this file"},
+		{"console-socket", 0, OPT_STRING, &out->launch.console_socket,
+		 "Unix socket that receives the terminal's master"},
+		{"no-pivot", 0, OPT_IGNORED_SWITCH, NULL, "accepted, has no effect"},
+		{"no-new-keyring", 0, OPT_IGNORED_SWITCH, NULL, "accepted, has no effect"},
+		{"no-subreaper", 0, OPT_IGNORED_SWITCH, NULL, "accepted, has no effect"},
+		/* Options of run only come last. */
+		{"detach", 'd', OPT_SWITCH, &out->detach, "return once the process runs"},
+		{"keep", 0, OPT_SWITCH, &out->keep, "don't delete the container when it has ended"},
+	};
+	size_t n = VR_ARRAY_SIZE(table) - (is_run ? 0 : 2);
+	char **operands;
+	int rc;
+
+	rc = cmd_args(name, "ID", table, n, 1, 1, argc, argv, &operands, err);
+	if (rc == 0) {
+		out->launch.id = operands[0];
+	}
+	return rc;
+}
+
+int cmd_create(const struct globals *g, int argc, char **argv, struct vr_err *err)
+{
+	struct create_args args = {0};
+	int rc = parse("create", false, argc, argv, &args, err);
+
+	if (rc != 0) {
+		return rc < 0 ? rc : 0;
+	}
+	rc = launch_create(g, &args.launch, err);
+	return rc < 0 ? rc : 0;
+}
+
+static int start(const struct globals *g, const char *id, struct vr_err *err)
+{
+	struct container c = CONTAINER_INIT;
+	int rc = container_open(g, id, true, &c, err);
+
+	if (rc == 0) {
+		rc = container_start(&c, err);
+	}
+	container_close(&c);
+	return rc;
+}
+
+static volatile sig_atomic_t forward_to; /* pid of the shim */
+
+static void on_signal(int signo)
+{
+	(void)kill((pid_t)forward_to, signo); /* it passes signals on to the guest */
+}
+
+static void forward_signals(pid_t shim)
+{
+	static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+	forward_to = shim;
+	for (size_t i = 0; i < VR_ARRAY_SIZE(signals); i++) {
+		(void)sigaction(signals[i], &sa, NULL); /* fails for bad numbers only */
+	}
+}
+
+/* Return: its exit code as a shell would show it. */
+static int wait_shim(pid_t shim)
+{
+	int status;
+
+	while (waitpid(shim, &status, 0) < 0) {
+		if (errno != EINTR) {
+			return 1;
+		}
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int cmd_run(const struct globals *g, int argc, char **argv, struct vr_err *err)
+{
+	struct vr_err ignored = VR_ERR_INIT;
+	struct create_args args = {0};
+	pid_t shim;
+	int rc = parse("run", true, argc, argv, &args, err);
+
+	if (rc != 0) {
+		return rc < 0 ? rc : 0;
+	}
+	shim = launch_create(g, &args.launch, err);
+	if (shim < 0) {
+		return shim;
+	}
+	if (!args.detach) {
+		forward_signals(shim);
+	}
+	rc = start(g, args.launch.id, err);
+	if (rc < 0) {
+		(void)!container_delete(g, args.launch.id, true, &ignored); /* the start's failure counts */
+		return rc;
+	}
+	if (args.detach) {
+		return 0;
+	}
+	rc = wait_shim(shim);
+	if (!args.keep) {
+		/* The exit code is the answer; what can't be removed stays visible in `list`. */
+		(void)!container_delete(g, args.launch.id, true, &ignored);
+	}
+	return rc;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* container.c - what verbs do with a container that exists; see container.h */
+#include "container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/fdio.h"
+#include "control.h"
+#include "sandbox/cgroup.h"
+
+#define LOCK_TIMEOUT_MS	  30000
+#define START_TIMEOUT_MS  60000
+#define SIGNAL_TIMEOUT_MS 15000
+/* How long roles may take to end by themselves before they are killed, and then at most. */
+#define END_TIMEOUT_MS	  10000
+#define KILL_TIMEOUT_MS	  10000
+#define CGROUP_TIMEOUT_MS 5000
+#define REASON_MAX	  4096
+
+int container_open(const struct globals *g, const char *id, bool lock, struct container *out,
+		   struct vr_err *err)
+{
+	int rc;
+
+	rc = oci_id_check(id, err);
+	if (rc < 0) {
+		return rc;
+	}
+	rc = oci_root_open(g->root, false, &out->root_fd, err);
+	if (rc == -ENOENT) {
+		return vr_err_set(err, ENOENT, "container '%s' does not exist: container does not exist", id);
+	}
+	if (rc == 0) {
+		rc = oci_container_open(out->root_fd, id, &out->dir, err);
+	}
+	if (rc == 0 && lock) {
+		rc = oci_container_lock(&out->dir, LOCK_TIMEOUT_MS, err);
+	}
+	if (rc == 0) {
+		rc = oci_state_read(&out->dir, &out->state, err);
+		out->have_state = rc == 0;
+	}
+	return rc;
+}
+
+void container_close(struct container *c)
+{
+	if (c->have_state) {
+		oci_state_finish(&c->state);
+		c->have_state = false;
+	}
+	oci_container_close(&c->dir);
+	vr_close_reset(&c->root_fd);
+}
+
+char *container_reason(const struct container *c)
+{
+	char *text = NULL;
+	size_t len = 0;
+
+	if (vr_read_file(c->dir.fd, "reason", REASON_MAX, &text, &len) < 0) {
+		return NULL;
+	}
+	if (len == 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+int container_start(struct container *c, struct vr_err *err)
+{
+	const struct ctl_request req = {.type = CTL_START};
+	int rc;
+
+	switch (oci_state_status(&c->state)) {
+	case OCI_CREATED:
+		break;
+	case OCI_RUNNING:
+	case OCI_PAUSED:
+		return vr_err_set(err, EBUSY, "cannot start an already running container");
+	case OCI_STOPPED:
+		return vr_err_set(err, EINVAL, "cannot start a container that has stopped");
+	default:
+		return vr_err_set(err, EBUSY, "container '%s' is still being created", c->state.id);
+	}
+	rc = ctl_call(c->dir.fd, &req, START_TIMEOUT_MS, err);
+	if (rc < 0) {
+		return rc;
+	}
+	c->state.status = OCI_RUNNING;
+	return oci_state_write(&c->dir, &c->state, err);
+}
+
+int container_kill(struct container *c, uint32_t signo, bool all, struct vr_err *err)
+{
+	const struct ctl_request req = {.type = CTL_SIGNAL, .signo = signo, .all = all};
+	int rc;
+
+	if (oci_state_status(&c->state) == OCI_STOPPED) {
+		return vr_err_set(err, ESRCH, "container not running");
+	}
+	rc = ctl_call(c->dir.fd, &req, SIGNAL_TIMEOUT_MS, err);
+	if (rc == -ECONNREFUSED || rc == -ENOENT || rc == -ECONNRESET || rc == -ESRCH) {
+		/* It ended while we asked. For KILL that is what was wanted. */
+		return signo == SIGKILL ? 0 : vr_err_set(err, ESRCH, "container not running");
+	}
+	return rc;
+}
+
+static void kill_proc(const struct oci_state *s, const struct oci_proc *p)
+{
+	vr_autoclose int pidfd = -1;
+
+	if (oci_proc_alive(s, p)) {
+		pidfd = vr_pidfd_open_checked(p->pid, p->start);
+		if (pidfd >= 0) {
+			(void)!vr_pidfd_send_signal(pidfd, SIGKILL); /* fails only when it is gone */
+		}
+	}
+}
+
+/* Is the lock that every role holds free? Return: 0, -ETIMEDOUT or -errno */
+static int wait_roles_gone(int dirfd, int timeout_ms)
+{
+	vr_autoclose int fd = openat(dirfd, "alive", O_RDWR | O_CLOEXEC);
+	uint64_t deadline = vr_now_ms() + (uint64_t)timeout_ms;
+
+	if (fd < 0) {
+		return errno == ENOENT ? 0 : -errno; /* none was ever started */
+	}
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR) {
+			return -errno;
+		}
+		if (vr_now_ms() >= deadline) {
+			return -ETIMEDOUT;
+		}
+		(void)poll(NULL, 0, 2);
+	}
+	return 0;
+}
+
+static int end_roles(struct container *c, struct vr_err *err)
+{
+	const char *cgroup = c->have_state ? c->state.cgroup_path : NULL;
+	int rc;
+
+	if (c->have_state) {
+		kill_proc(&c->state, &c->state.shim); /* the others follow */
+	}
+	rc = wait_roles_gone(c->dir.fd, END_TIMEOUT_MS);
+	if (rc == -ETIMEDOUT) {
+		if (c->have_state) {
+			kill_proc(&c->state, &c->state.vmm);
+			kill_proc(&c->state, &c->state.fs);
+		}
+		if (cgroup) {
+			(void)!sbx_cgroup_kill(cgroup, NULL); /* whoever is not in the state */
+		}
+		rc = wait_roles_gone(c->dir.fd, KILL_TIMEOUT_MS);
+	}
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "wait for the processes of container '%s'", c->dir.id);
+	}
+	return 0;
+}
+
+int container_destroy(struct container *c, struct vr_err *err)
+{
+	int rc = end_roles(c, err);
+
+	if (rc == 0 && c->have_state && c->state.cgroup_path) {
+		rc = sbx_cgroup_remove(c->state.cgroup_path, CGROUP_TIMEOUT_MS, err);
+	}
+	return rc < 0 ? rc : oci_container_remove(&c->dir, err);
+}
+
+static int delete_checked(struct container *c, bool force, struct vr_err *err)
+{
+	enum oci_status status;
+
+	if (!c->have_state) {
+		return container_destroy(c, err); /* asked for by force only */
+	}
+	status = oci_state_status(&c->state);
+	if (status != OCI_STOPPED && status != OCI_CREATED && !force) {
+		return vr_err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s",
+				  c->state.id, oci_status_name(status));
+	}
+	return container_destroy(c, err);
+}
+
+int container_delete(const struct globals *g, const char *id, bool force, struct vr_err *err)
+{
+	struct container c = CONTAINER_INIT;
+	int rc = container_open(g, id, true, &c, err);
+
+	if (rc == -ENOENT && force) {
+		rc = 0; /* nothing there is what was wanted */
+	} else if (rc == 0 || (rc == -ENODATA && force)) {
+		rc = delete_checked(&c, force, err);
+	}
+	container_close(&c);
+	return rc;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fsproc.c - the fs role: serve the virtio-fs queues straight from guest RAM
+ *
+ * Guest RAM is a shared memfd, kicks come as eventfds from KVM, interrupts
+ * leave as eventfds to KVM: the vmm is not on the data path. It only tells us
+ * where the queues are (FS_OP_START) and when to let go of them (FS_OP_STOP).
+ * The end of the vmm's socket is our end.
+ *
+ * The InterruptStatus register of the device lives in a page shared with the
+ * vmm, since a driver reads it on each interrupt.
+ */
+#include "roles.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/log.h"
+#include "proctitle.h"
+#include "sandbox/fds.h"
+#include "sandbox/sandbox.h"
+#include "virtio-fs/fs_server.h"
+#include "vmm/gmem.h"
+#include "vmm/virtq.h"
+
+#define INTERRUPT_VRING 1u /* bit of InterruptStatus (virtio 1.2, 4.2.2) */
+
+/* Requests served for one queue before the others and the vmm get a look. */
+#define BATCH 64u
+
+struct fsproc {
+	const struct fs_plan *plan;
+	struct gmem *mem;
+	struct fs_server *server;
+	struct virtq vq[FS_QUEUES];
+	unsigned n_queues;
+	struct iovec iov[FS_SERVER_IOV_MAX];
+};
+
+/* Syscalls: write (role fs) */
+static void interrupt(const struct fsproc *f, struct virtq *q)
+{
+	const uint64_t one = 1;
+
+	if (!virtq_must_interrupt(q)) {
+		return;
+	}
+	atomic_fetch_or(f->plan->wires.irq_status, INTERRUPT_VRING);
+	(void)!write(f->plan->wires.irq_fd, &one, sizeof(one)); /* a full counter interrupts, too */
+}
+
+/* Return: true when the queue may have more. */
+static bool queue_serve(struct fsproc *f, struct virtq *q)
+{
+	struct virtq_chain c = {.iov = f->iov, .cap = VR_ARRAY_SIZE(f->iov)};
+	int64_t written;
+	unsigned served = 0;
+	int rc = 0;
+
+	while (served < BATCH && (rc = virtq_pop(q, &c)) == 1) {
+		written = fs_server_handle(f->server, c.iov, c.n_out, c.iov + c.n_out, c.n_in);
+		if (virtq_push(q, c.head, written < 0 ? 0 : (uint32_t)written) < 0) {
+			break;
+		}
+		served++;
+	}
+	if (served > 0) {
+		interrupt(f, q);
+	}
+	return rc == 1;
+}
+
+static void queue_kicked(struct fsproc *f, unsigned i)
+{
+	struct virtq *q = &f->vq[i];
+	uint64_t count;
+
+	(void)!read(f->plan->wires.kick_fd[i], &count, sizeof(count)); /* only resets the counter */
+	if (i >= f->n_queues || !q->ready || q->broken) {
+		return;
+	}
+	virtq_kicks_off(q);
+	if (queue_serve(f, q) || virtq_kicks_on(q)) {
+		/* More work: come back through poll, so that nobody else starves. */
+		count = 1;
+		(void)!write(f->plan->wires.kick_fd[i], &count, sizeof(count));
+	}
+}
+
+static void queues_stop(struct fsproc *f)
+{
+	for (unsigned i = 0; i < FS_QUEUES; i++) {
+		virtq_reset(&f->vq[i]);
+	}
+	f->n_queues = 0;
+}
+
+static int queues_start(struct fsproc *f, const struct fs_queue_msg *m)
+{
+	int rc;
+
+	queues_stop(f);
+	if (m->n_queues > FS_QUEUES) {
+		return -EINVAL;
+	}
+	for (unsigned i = 0; i < m->n_queues; i++) {
+		if (!m->layout[i].ready) {
+			continue; /* the driver left it alone */
+		}
+		rc = virtq_setup(&f->vq[i], f->mem, &m->layout[i], VIRTQ_MAX_SIZE, m->features);
+		if (rc < 0) {
+			queues_stop(f);
+			return rc;
+		}
+	}
+	fs_server_reset(f->server);
+	f->n_queues = m->n_queues;
+	for (unsigned i = 0; i < f->n_queues; i++) {
+		queue_kicked(f, i); /* kicks that came before we knew the queues */
+	}
+	return 0;
+}
+
+/* Return: false when the vmm is gone. Syscalls: recvfrom, sendto (role fs) */
+static bool vmm_serve(struct fsproc *f)
+{
+	struct fs_queue_msg m;
+	int32_t answer = -EPROTO;
+	ssize_t n = recv(f->plan->vmm_fd, &m, sizeof(m), 0);
+
+	if (n < 0 && errno == EINTR) {
+		return true;
+	}
+	if (n <= 0) {
+		return false;
+	}
+	if (n == (ssize_t)sizeof(m) && m.op == FS_OP_START) {
+		answer = queues_start(f, &m);
+	} else if (n == (ssize_t)sizeof(m) && m.op == FS_OP_STOP) {
+		queues_stop(f);
+		answer = 0;
+	}
+	return send(f->plan->vmm_fd, &answer, sizeof(answer), MSG_NOSIGNAL) ==
+	       (ssize_t)sizeof(answer);
+}
+
+/* Syscalls: poll, read (role fs) */
+static void serve(struct fsproc *f)
+{
+	struct pollfd p[1 + FS_QUEUES];
+
+	p[0] = (struct pollfd){.fd = f->plan->vmm_fd, .events = POLLIN};
+	for (unsigned i = 0; i < FS_QUEUES; i++) {
+		p[1 + i] = (struct pollfd){.fd = f->plan->wires.kick_fd[i], .events = POLLIN};
+	}
+	for (;;) {
+		if (poll(p, VR_ARRAY_SIZE(p), -1) < 0) {
+			if (errno != EINTR) {
+				return;
+			}
+			continue;
+		}
+		if (p[0].revents != 0 && !vmm_serve(f)) {
+			return;
+		}
+		for (unsigned i = 0; i < FS_QUEUES; i++) {
+			if (p[1 + i].revents & POLLIN) {
+				queue_kicked(f, i);
+			}
+		}
+	}
+}
+
+/* Every file the guest knows costs an fd here. */
+static void fd_limit_raise(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &rl); /* then the guest gets ENFILE sooner */
+	}
+}
+
+static int prepare(struct fsproc *f, struct vr_err *err)
+{
+	const struct fs_plan *plan = f->plan;
+	struct sbx_fs_tree tree = SBX_FS_TREE_INIT;
+	struct fs_config cfg = {.can_chown = true};
+	int rc;
+
+	fd_limit_raise();
+	rc = gmem_map(plan->ram_fd, plan->ram_bytes, &f->mem);
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "map guest memory for the file server");
+	}
+	rc = sbx_fs_tree_build(&plan->rootfs, plan->shares, plan->n_shares, &tree, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (plan->userns_fd >= 0 && setns(plan->userns_fd, CLONE_NEWUSER) < 0) {
+		return vr_err_sys(err, errno, "join the container's user namespace");
+	}
+	const int keep[] = {
+		plan->report_fd,       plan->vmm_fd,	      plan->alive_fd, plan->wires.irq_fd,
+		plan->wires.kick_fd[0], plan->wires.kick_fd[1], tree.root_fd,   tree.proc_self_fd,
+		vr_log_fd(),
+	};
+	rc = sbx_close_fds(keep, VR_ARRAY_SIZE(keep));
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "close foreign file descriptors");
+	}
+	cfg.root_fd = tree.root_fd;
+	cfg.proc_self_fd_fd = tree.proc_self_fd;
+	rc = fs_server_create(&cfg, &f->server);
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "create the file server");
+	}
+	return sbx_stage_fs_final(&tree, err);
+}
+
+noreturn void fsproc_main(const struct fs_plan *plan)
+{
+	const int std_fds[] = {0, 1, 2};
+	struct vr_err err = VR_ERR_INIT;
+	struct fsproc *f = calloc(1, sizeof(*f));
+
+	vr_log_set_role("fs");
+	proctitle_set("volt-fs", plan->id);
+	(void)setsid(); /* fails only for a group leader */
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (!f) {
+		(void)vr_err_set(&err, ENOMEM, "create the file server: out of memory");
+	} else if (sbx_null_fds(std_fds, VR_ARRAY_SIZE(std_fds)) < 0) {
+		(void)vr_err_set(&err, EIO, "open '/dev/null'");
+	} else {
+		f->plan = plan;
+		(void)prepare(f, &err);
+	}
+	role_report(plan->report_fd, err.code != 0 ? &err : NULL);
+	if (err.code != 0) {
+		_exit(1);
+	}
+	serve(f);
+	_exit(0);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * globals.h - options that stand before the verb
+ */
+#ifndef VOLT_GLOBALS_H
+#define VOLT_GLOBALS_H
+
+#include <stdbool.h>
+
+/**
+ * struct globals - parsed once in main.c
+ * @root:           --root, or NULL for the default
+ * @systemd_cgroup: --systemd-cgroup, or --cgroup-manager=systemd
+ * @no_cgroup:      --cgroup-manager=disabled
+ */
+struct globals {
+	const char *root;
+	const char *log;
+	const char *log_format;
+	const char *log_level;
+	const char *cgroup_manager;
+	bool debug;
+	bool systemd_cgroup;
+	bool no_cgroup;
+	bool help;
+	bool version;
+};
+
+#endif /* VOLT_GLOBALS_H */

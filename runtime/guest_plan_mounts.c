@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * guest_plan_mounts.c - config.json's mounts for the guest
+ *
+ * A bind becomes a share of the file server. Exceptions are binds of things
+ * that belong to a kernel: the host's /proc, /sys, cgroup tree and device nodes
+ * stay on the host, the guest mounts its own in their place; and /dev/shm, which
+ * engines prepare as a directory of the host, becomes a tmpfs of the guest,
+ * where shared memory works at full speed.
+ */
+#include "guest_plan_internal.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+
+#include "base/checked.h"
+
+#define SHM_DEFAULT_BYTES (64ull << 20)
+
+static int no_memory(struct vr_err *err)
+{
+	return vr_err_set(err, ENOMEM, "config.json: mounts: out of memory");
+}
+
+/* The guest kernel has no SELinux: its mount options would be refused. */
+static const char *data_without_labels(struct guest_plan *plan, const char *data)
+{
+	char *copy, *word, *save = NULL, *out;
+	size_t used = 0;
+
+	if (!data || !strstr(data, "context=")) {
+		return data;
+	}
+	copy = guest_plan_keep(plan, strdup(data));
+	out = guest_plan_keep(plan, calloc(1, strlen(data) + 1));
+	if (!copy || !out) {
+		return NULL;
+	}
+	for (word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		if (!strstr(word, "context=")) {
+			used += (size_t)sprintf(out + used, "%s%s", used > 0 ? "," : "", word);
+		}
+	}
+	return out[0] != '\0' ? out : NULL;
+}
+
+static bool is_cgroup_type(const char *type)
+{
+	return type && (strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0);
+}
+
+static void guest_fs(struct ap_mount *out, const char *type, const char *data)
+{
+	out->type = type;
+	out->source = type;
+	out->data = data;
+	out->ms_flags &= ~(uint64_t)(MS_BIND | MS_REC);
+}
+
+/* A bind of the root of a kernel's own file system. Return: its type, or NULL. */
+static const char *kernel_fs_type(const char *path)
+{
+	struct statfs sf;
+
+	if (statfs(path, &sf) < 0) {
+		return NULL;
+	}
+	switch ((unsigned long)sf.f_type) {
+	case PROC_SUPER_MAGIC:
+		return "proc";
+	case SYSFS_MAGIC:
+		return "sysfs";
+	case CGROUP2_SUPER_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+		return "cgroup2";
+	default:
+		return NULL;
+	}
+}
+
+static const char *shm_options(struct guest_plan *plan, const char *source)
+{
+	unsigned long long bytes = SHM_DEFAULT_BYTES;
+	struct statfs sf;
+	char *text = NULL;
+
+	/* The engine gave its directory the size the user asked for. */
+	if (statfs(source, &sf) == 0 && sf.f_type == TMPFS_MAGIC && sf.f_blocks > 0) {
+		bytes = (unsigned long long)sf.f_blocks * (unsigned long long)sf.f_bsize;
+	}
+	if (asprintf(&text, "mode=1777,size=%llu", bytes) < 0) {
+		return NULL;
+	}
+	return guest_plan_keep(plan, text);
+}
+
+/* Device nodes every kernel has, by the path the agent's own /dev gives them. */
+static const char *virtual_device_path(const struct stat *st)
+{
+	static const struct {
+		unsigned major, minor;
+		const char *path;
+	} table[] = {
+		{1, 3, "/dev/null"},	{1, 5, "/dev/zero"},	{1, 7, "/dev/full"},
+		{1, 8, "/dev/random"},	{1, 9, "/dev/urandom"}, {5, 0, "/dev/tty"},
+		{10, 229, "/dev/fuse"}, {10, 200, "/dev/net/tun"},
+	};
+
+	for (size_t i = 0; S_ISCHR(st->st_mode) && i < VR_ARRAY_SIZE(table); i++) {
+		if (major(st->st_rdev) == table[i].major && minor(st->st_rdev) == table[i].minor) {
+			return table[i].path;
+		}
+	}
+	return NULL;
+}
+
+static int share_add(struct guest_plan *plan, const struct oci_mount *m, struct ap_mount *out,
+		     struct vr_err *err)
+{
+	size_t n = plan->n_shares;
+	struct sbx_share *shares = realloc(plan->shares, (n + 1) * sizeof(*shares));
+	struct guest_bind *binds;
+	unsigned flags = 0;
+
+	if (!shares) {
+		return no_memory(err);
+	}
+	plan->shares = shares;
+	binds = realloc(plan->binds, (n + 1) * sizeof(*binds));
+	if (!binds) {
+		return no_memory(err);
+	}
+	plan->binds = binds;
+	flags |= m->opt.flags & MS_RDONLY ? SBX_SHARE_RO : 0;
+	flags |= m->opt.flags & MS_REC ? SBX_SHARE_RECURSIVE : 0;
+	flags |= m->opt.propagation & (MS_SLAVE | MS_SHARED) ? SBX_SHARE_SLAVE : 0;
+	shares[n] = (struct sbx_share){.fd = -1, .path = m->source, .flags = flags};
+	binds[n] = (struct guest_bind){.dest = m->destination, .share = n};
+	plan->n_shares = n + 1;
+	out->type = "bind";
+	out->share = (uint32_t)n;
+	out->ms_flags |= MS_BIND;
+	return 0;
+}
+
+static int bind_mount(struct guest_plan *plan, const struct oci_mount *m, size_t index,
+		      struct ap_mount *out, struct vr_err *err)
+{
+	const char *type;
+	struct stat st;
+
+	if (!m->source || stat(m->source, &st) < 0) {
+		return vr_err_sys(err, m->source ? errno : EINVAL,
+				  "config.json: mounts[%zu].source: '%s'", index,
+				  m->source ? m->source : "");
+	}
+	if (strcmp(m->destination, "/dev/shm") == 0) {
+		guest_fs(out, "tmpfs", shm_options(plan, m->source));
+		return out->data ? 0 : no_memory(err);
+	}
+	type = S_ISDIR(st.st_mode) ? kernel_fs_type(m->source) : NULL;
+	if (type) {
+		guest_fs(out, type, NULL);
+		return 0;
+	}
+	out->flags |= S_ISDIR(st.st_mode) ? 0 : AP_M_FILE;
+	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
+		out->type = "bind";
+		out->source = virtual_device_path(&st);
+		out->ms_flags |= MS_BIND;
+		if (out->source) {
+			return 0;
+		}
+		return vr_err_set(err, ENOTSUP,
+				  "config.json: mounts[%zu].source: '%s' is a device of the host, "
+				  "which a microVM has no access to",
+				  index, m->source);
+	}
+	return share_add(plan, m, out, err);
+}
+
+static void propagation(const struct oci_mount *m, struct ap_mount *out)
+{
+	if (m->opt.propagation != 0) {
+		out->propagation[out->n_propagation++] = (uint32_t)m->opt.propagation;
+	}
+}
+
+static int one_mount(struct guest_plan *plan, const struct oci_mount *m, size_t index,
+		     struct ap_mount *out, struct vr_err *err)
+{
+	*out = (struct ap_mount){
+		.dest = m->destination,
+		.share = AP_NO_SHARE,
+		.flags = m->opt.tmpcopyup ? AP_M_TMPCOPYUP : 0,
+		.ms_flags = m->opt.flags,
+		.ms_clear = m->opt.flags_clear,
+		.attr_set = m->opt.rec_set,
+		.attr_clear = m->opt.rec_clear,
+	};
+	propagation(m, out);
+	if (m->opt.idmap != OCI_IDMAP_NONE) {
+		return vr_err_set(err, ENOTSUP,
+				  "config.json: mounts[%zu].options: id-mapped mounts are not "
+				  "supported yet",
+				  index);
+	}
+	if (m->opt.bind) {
+		return bind_mount(plan, m, index, out, err);
+	}
+	if (is_cgroup_type(m->type)) {
+		guest_fs(out, "cgroup2", NULL);
+		return 0;
+	}
+	out->type = m->type ? m->type : "none";
+	out->source = m->source ? m->source : out->type;
+	out->data = data_without_labels(plan, m->opt.data);
+	return 0;
+}
+
+int guest_plan_mounts(const struct oci_spec *spec, struct guest_plan *plan, struct vr_err *err)
+{
+	struct ap_container *c = plan->container;
+	int rc;
+
+	if (spec->mounts.n > AP_MAX_MOUNTS) {
+		return vr_err_set(err, E2BIG, "config.json: mounts: %zu entries, at most %u are possible",
+				  spec->mounts.n, AP_MAX_MOUNTS);
+	}
+	for (size_t i = 0; i < spec->mounts.n; i++) {
+		rc = one_mount(plan, &spec->mounts.v[i], i, &c->mounts[c->n_mounts], err);
+		if (rc < 0) {
+			return rc;
+		}
+		c->n_mounts++;
+	}
+	return 0;
+}

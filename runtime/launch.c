@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * launch.c - make a container: the composition root
+ *
+ * The order of things in launch_create() and the functions it calls:
+ *
+ *   bundle, config.json        parsed and checked, nothing on disk yet
+ *   state directory            locked, state "creating" with what a later
+ *                              `delete --force` needs to know
+ *   everything opened          KVM, kernel, RAM, sockets, stdio, namespaces
+ *   cgroup                     with limits for the VM and its helpers
+ *   three processes            shim, vmm, fs; each narrows itself and reports
+ *   hooks                      when the namespaces and the shim exist
+ *   guest                      boots, prepares the process, answers
+ *   state "created", pid file  then the vmm is told that it lives on its own
+ *
+ * A failure at any point undoes all before it. If this process is killed the
+ * roles notice that nobody committed them and end.
+ */
+#include "launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/fdio.h"
+#include "base/log.h"
+#include "cgroup_path.h"
+#include "launch_internal.h"
+#include "oci/annotations.h"
+#include "oci/bundle.h"
+#include "oci/hooks.h"
+#include "oci/state.h"
+#include "sandbox/cgroup.h"
+
+/* What the host side of a VM needs beside guest RAM: page tables, vmm, fs and its page cache. */
+#define HOST_OVERHEAD_BYTES (64ll << 20)
+#define CONFIG_BYTES_MAX    (16u << 20)
+#define REAP_TIMEOUT_MS	    10000
+
+struct creation {
+	struct launch l;
+	struct oci_bundle bundle;
+	struct oci_container dir;
+	struct oci_state state;
+	int root_fd;
+	char *rootfs_path;
+	char cgroup[SBX_CGROUP_PATH_MAX]; /* empty: none */
+	bool have_dir;
+	bool have_cgroup;
+	bool have_pid_file;
+	bool forked;
+};
+
+static int load_spec(struct creation *c, const struct launch_opts *o, struct vr_err *err)
+{
+	struct oci_settings settings;
+	struct launch *l = &c->l;
+	unsigned host_cpus;
+	uint64_t host_ram;
+	int rc;
+
+	rc = oci_bundle_open(o->bundle, &c->bundle, err);
+	if (rc == 0) {
+		rc = oci_bundle_spec(&c->bundle, o->config, &l->spec, err);
+	}
+	if (rc == 0) {
+		rc = oci_settings_parse("config.json", &l->spec->annotations, &settings, err);
+	}
+	if (rc == 0 && settings.rootfs != OCI_ROOTFS_SHARE) {
+		rc = vr_err_set(err, ENOTSUP,
+				"config.json: annotations: dev.volt.rootfs: 'image' is not supported yet");
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	for (size_t i = 0; i < l->spec->warnings.n; i++) {
+		vr_warn("%s", l->spec->warnings.v[i]);
+	}
+	rc = oci_bundle_rootfs(&c->bundle, l->spec->root, &l->rootfs_fd, &c->rootfs_path, err);
+	if (rc < 0) {
+		return rc;
+	}
+	vmsize_host(&host_cpus, &host_ram);
+	rc = vmsize_from_spec(l->spec, &settings, host_cpus, host_ram, &l->size, err);
+	return rc < 0 ? rc : guest_plan_build(l->spec, &l->guest, err);
+}
+
+/* From here on `delete --force ID` can clean up after us. */
+static int claim_id(struct creation *c, struct vr_err *err)
+{
+	const struct launch_opts *o = c->l.o;
+	struct oci_state *s = &c->state;
+	int rc;
+
+	if (!c->l.g->no_cgroup) {
+		rc = cgroup_path_from_spec(c->l.spec->linux_->cgroups_path, o->id,
+					   c->l.g->systemd_cgroup, c->cgroup, err);
+		if (rc < 0) {
+			return rc;
+		}
+	}
+	rc = oci_root_open(c->l.g->root, true, &c->root_fd, err);
+	if (rc == 0) {
+		rc = oci_container_create(c->root_fd, o->id, &c->dir, err);
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	c->have_dir = true;
+	rc = oci_state_init(s, o->id, err);
+	if (rc < 0) {
+		return rc;
+	}
+	s->bundle = c->bundle.path;
+	s->rootfs = c->rootfs_path;
+	s->annotations = c->l.spec->annotations;
+	s->systemd_cgroup = c->l.g->systemd_cgroup;
+	s->cgroup_path = c->cgroup[0] != '\0' ? c->cgroup : NULL;
+	s->terminal = c->l.spec->process && c->l.spec->process->terminal;
+	return oci_state_write(&c->dir, s, err);
+}
+
+static int keep_config(struct creation *c, struct vr_err *err)
+{
+	const char *file = c->l.o->config;
+	vr_autofree char *text = NULL;
+	size_t len;
+	int rc;
+
+	rc = vr_read_file(file ? AT_FDCWD : c->bundle.fd, file ? file : "config.json",
+			  CONFIG_BYTES_MAX, &text, &len);
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "read '%s'", file ? file : "config.json");
+	}
+	return oci_container_put_config(&c->dir, text, len, err);
+}
+
+static int make_cgroup(struct creation *c, struct vr_err *err)
+{
+	const struct oci_resources *res = c->l.spec->linux_->resources;
+	struct sbx_cgroup_limits limits = {0};
+	int rc;
+
+	if (c->cgroup[0] == '\0') {
+		return 0;
+	}
+	if (res && res->memory && res->memory->limit.set && res->memory->limit.v > 0) {
+		limits.memory_max = (int64_t)c->l.size.ram_bytes + HOST_OVERHEAD_BYTES;
+	}
+	if (res && res->cpu) {
+		limits.cpu_quota_us = res->cpu->quota.set ? res->cpu->quota.v : 0;
+		limits.cpu_period_us = res->cpu->period.set ? res->cpu->period.v : 0;
+		limits.cpu_shares = res->cpu->shares.set ? res->cpu->shares.v : 0;
+		limits.cpuset_cpus = res->cpu->cpus;
+		limits.cpuset_mems = res->cpu->mems;
+	}
+	rc = sbx_cgroup_create(c->cgroup, &limits, err);
+	c->have_cgroup = rc == 0;
+	return rc;
+}
+
+static int fork_roles(struct creation *c, struct vr_err *err)
+{
+	struct launch *l = &c->l;
+	int rc;
+
+	c->forked = true;
+	rc = launch_fork(l, err);
+	for (unsigned i = 0; rc == 0 && c->have_cgroup && i < ROLE_COUNT; i++) {
+		rc = sbx_cgroup_attach(c->cgroup, l->pid[i], err);
+	}
+	/* The roles' ends must be theirs alone, or their death would go unnoticed. */
+	for (unsigned i = 0; i < ROLE_COUNT; i++) {
+		vr_close_reset(&l->report[i][1]);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		vr_close_reset(&l->pair_shim_vmm[i]);
+		vr_close_reset(&l->pair_fs_vmm[i]);
+	}
+	return rc;
+}
+
+static int hook_namespaces(pid_t pid, int fds[3], struct vr_err *err)
+{
+	static const char *const names[] = {"net", "uts", "mnt"};
+	char path[64];
+
+	for (unsigned i = 0; i < VR_ARRAY_SIZE(names); i++) {
+		(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, names[i]);
+		fds[i] = open(path, O_RDONLY | O_CLOEXEC);
+		if (fds[i] < 0) {
+			return vr_err_sys(err, errno, "open '%s'", path);
+		}
+	}
+	return 0;
+}
+
+/* prestart and createRuntime in the runtime's namespaces, createContainer in the container's. */
+static int run_hooks(struct creation *c, struct vr_err *err)
+{
+	const struct oci_hooks *h = c->l.spec->hooks;
+	struct oci_hook_run run = {.cwd = c->bundle.path};
+	int ns[3] = {-1, -1, -1};
+	vr_autofree char *text = NULL;
+	int rc;
+
+	if (!h) {
+		return 0;
+	}
+	rc = oci_state_json(&c->state, OCI_CREATING, false, &text, &run.state_len, err);
+	if (rc < 0) {
+		return rc;
+	}
+	run.state = text;
+	run.kind = "prestart";
+	rc = oci_hooks_run(&run, &h->prestart, err);
+	if (rc == 0) {
+		run.kind = "createRuntime";
+		rc = oci_hooks_run(&run, &h->create_runtime, err);
+	}
+	if (rc == 0 && h->create_container.n > 0) {
+		run.kind = "createContainer";
+		rc = hook_namespaces(c->l.pid[ROLE_SHIM], ns, err);
+		run.ns_fds = ns;
+		run.n_ns_fds = 2; /* the hook's program lies in the runtime's mount namespace */
+		rc = rc == 0 ? oci_hooks_run(&run, &h->create_container, err) : rc;
+	}
+	for (unsigned i = 0; i < VR_ARRAY_SIZE(ns); i++) {
+		vr_close_reset(&ns[i]);
+	}
+	return rc;
+}
+
+static int note_process(struct oci_proc *out, pid_t pid, struct vr_err *err)
+{
+	int rc = vr_proc_stat(pid, &out->start, NULL);
+
+	if (rc < 0) {
+		return vr_err_set(err, -rc, "a process of the container ended unexpectedly");
+	}
+	out->pid = pid;
+	return 0;
+}
+
+static int note_processes(struct creation *c, struct vr_err *err)
+{
+	struct oci_state *s = &c->state;
+	int rc = note_process(&s->shim, c->l.pid[ROLE_SHIM], err);
+
+	if (rc == 0) {
+		rc = note_process(&s->vmm, c->l.pid[ROLE_VMM], err);
+	}
+	if (rc == 0) {
+		rc = note_process(&s->fs, c->l.pid[ROLE_FS], err);
+	}
+	return rc == 0 ? oci_state_write(&c->dir, s, err) : rc;
+}
+
+static int wait_roles(struct creation *c, struct vr_err *err)
+{
+	static const char *const names[ROLE_COUNT] = {
+		[ROLE_SHIM] = "shim", [ROLE_VMM] = "vmm", [ROLE_FS] = "fs"};
+	static const enum role order[] = {ROLE_SHIM, ROLE_FS, ROLE_VMM};
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < VR_ARRAY_SIZE(order); i++) {
+		rc = role_report_read(c->l.report[order[i]][0], names[order[i]],
+				      LAUNCH_REPORT_TIMEOUT_MS, err);
+		if (rc == 0 && order[i] == ROLE_SHIM) {
+			rc = note_processes(c, err);
+			rc = rc == 0 ? run_hooks(c, err) : rc;
+		}
+	}
+	return rc;
+}
+
+static int write_pid_file(struct creation *c, struct vr_err *err)
+{
+	const char *path = c->l.o->pid_file;
+	char text[16];
+	int n, rc;
+
+	if (!path) {
+		return 0;
+	}
+	n = snprintf(text, sizeof(text), "%d", (int)c->state.shim.pid);
+	rc = vr_write_file_atomic(AT_FDCWD, path, text, (size_t)n, 0644);
+	c->have_pid_file = rc == 0;
+	return rc < 0 ? vr_err_sys(err, rc, "write pid file '%s'", path) : 0;
+}
+
+static int commit(struct creation *c, struct vr_err *err)
+{
+	int rc;
+
+	c->state.status = OCI_CREATED;
+	rc = oci_state_write(&c->dir, &c->state, err);
+	if (rc == 0) {
+		rc = write_pid_file(c, err);
+	}
+	if (rc == 0 && send(c->l.report[ROLE_VMM][0], "c", 1, MSG_NOSIGNAL) != 1) {
+		rc = vr_err_set(err, ECONNRESET, "the vmm process ended before it was started");
+	}
+	return rc;
+}
+
+/* Children that were told to end (by closing their sockets). */
+static void reap_roles(const struct launch *l)
+{
+	uint64_t deadline = vr_now_ms() + REAP_TIMEOUT_MS;
+	pid_t pid;
+
+	for (unsigned i = 0; i < ROLE_COUNT; i++) {
+		pid = l->pid[i];
+		while (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0) {
+			if (vr_now_ms() > deadline) {
+				(void)kill(pid, SIGKILL); /* our child, not reaped: it is it */
+			}
+			(void)poll(NULL, 0, 5);
+		}
+	}
+}
+
+static void undo(struct creation *c)
+{
+	struct vr_err ignored = VR_ERR_INIT; /* the first failure is the one to report */
+
+	launch_finish(&c->l);
+	if (c->forked) {
+		reap_roles(&c->l);
+	}
+	if (c->have_cgroup) {
+		(void)!sbx_cgroup_remove(c->cgroup, 2000, &ignored);
+	}
+	if (c->have_dir) {
+		(void)!oci_container_remove(&c->dir, &ignored);
+	}
+	if (c->have_pid_file) {
+		(void)unlink(c->l.o->pid_file);
+	}
+}
+
+static int create(struct creation *c, struct vr_err *err)
+{
+	int (*const steps[])(struct creation *, struct vr_err *) = {
+		claim_id, keep_config, NULL, make_cgroup, fork_roles, wait_roles, commit,
+	};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < VR_ARRAY_SIZE(steps); i++) {
+		rc = steps[i] ? steps[i](c, err) : launch_open(&c->l, c->dir.fd, err);
+	}
+	return rc;
+}
+
+int launch_create(const struct globals *g, const struct launch_opts *o, struct vr_err *err)
+{
+	struct creation c = {
+		.bundle = OCI_BUNDLE_INIT,
+		.dir = OCI_CONTAINER_INIT,
+		.root_fd = -1,
+	};
+	pid_t shim;
+	int rc;
+
+	launch_init(&c.l, g, o);
+	rc = oci_id_check(o->id, err);
+	if (rc == 0) {
+		rc = load_spec(&c, o, err);
+	}
+	if (rc == 0) {
+		rc = create(&c, err);
+	}
+	shim = c.l.pid[ROLE_SHIM];
+	if (rc < 0) {
+		undo(&c);
+	} else {
+		launch_finish(&c.l);
+	}
+	oci_container_close(&c.dir);
+	vr_close_reset(&c.root_fd);
+	free(c.rootfs_path);
+	oci_bundle_close(&c.bundle);
+	return rc < 0 ? rc : shim;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * launch_fork.c - the three processes of a container
+ *
+ * All are children of `create`, so that after its end the caller (a subreaper)
+ * gets the shim. Each runs on a copy of our memory and its plan; it never
+ * returns here.
+ */
+#include "launch_internal.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* fork() with namespaces. The caller has one thread, so the bare call is safe. */
+static pid_t fork_into(int flags)
+{
+	long pid;
+
+	(void)fflush(NULL); /* buffered output must not come out twice */
+	pid = syscall(SYS_clone, (unsigned long)(flags | SIGCHLD), NULL, NULL, NULL, NULL);
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+static void run_shim(struct launch *l)
+{
+	const struct shim_plan plan = {
+		.id = l->o->id,
+		.report_fd = l->report[ROLE_SHIM][1],
+		.vmm_fd = l->pair_shim_vmm[0],
+		.alive_fd = l->alive_fd,
+		.null_fd = l->null_fd,
+		.rootfs_tree_fd = l->rootfs_tree_fd,
+		.new_uts = (l->shim_clone_flags & CLONE_NEWUTS) != 0,
+		.new_pid = (l->shim_clone_flags & CLONE_NEWPID) != 0,
+		.hostname = l->spec->hostname,
+		.ns_fds = l->ns_fds,
+		.n_ns_fds = l->n_ns_fds,
+		.binds = l->binds,
+		.n_binds = (unsigned)l->guest.n_shares,
+	};
+
+	shim_main(&plan);
+}
+
+static void run_vmm(struct launch *l)
+{
+	const struct vmm_plan plan = {
+		.id = l->o->id,
+		.report_fd = l->report[ROLE_VMM][1],
+		.shim_fd = l->pair_shim_vmm[1],
+		.fs_fd = l->pair_fs_vmm[1],
+		.alive_fd = l->alive_fd,
+		.null_fd = l->null_fd,
+		.reason_fd = l->reason_fd,
+		.control_fd = l->control_fd,
+		.kvm_fd = l->kvm_fd,
+		.kernel_fd = l->kernel_fd,
+		.initramfs_fd = l->initramfs_fd,
+		.ram_fd = l->ram_fd,
+		.ram_bytes = l->size.ram_bytes,
+		.n_vcpus = l->size.n_vcpus,
+		.wires = l->wires,
+		.tty = l->spec->process && l->spec->process->terminal,
+		.stdio = {l->stdio[0], l->stdio[1], l->stdio[2]},
+		.hostname = l->spec->hostname,
+		.create_frame = l->create_frame,
+		.create_len = l->create_len,
+	};
+
+	vmproc_main(&plan);
+}
+
+static void run_fs(struct launch *l)
+{
+	const struct fs_plan plan = {
+		.id = l->o->id,
+		.report_fd = l->report[ROLE_FS][1],
+		.vmm_fd = l->pair_fs_vmm[0],
+		.alive_fd = l->alive_fd,
+		.ram_fd = l->ram_fd,
+		.ram_bytes = l->size.ram_bytes,
+		.wires = l->wires,
+		.userns_fd = -1,
+		.rootfs = {.fd = l->rootfs_fd,
+			   .path = l->spec->root->path,
+			   .flags = SBX_SHARE_RECURSIVE | (l->spec->root->readonly ? SBX_SHARE_RO : 0)},
+		.shares = l->guest.shares,
+		.n_shares = l->guest.n_shares,
+	};
+
+	fsproc_main(&plan);
+}
+
+int launch_fork(struct launch *l, struct vr_err *err)
+{
+	const struct {
+		const char *name;
+		int flags;
+		void (*run)(struct launch *l);
+	} roles[ROLE_COUNT] = {
+		[ROLE_SHIM] = {"shim", l->shim_clone_flags, run_shim},
+		/* Nothing there needs to see other processes. */
+		[ROLE_VMM] = {"vmm", CLONE_NEWPID, run_vmm},
+		[ROLE_FS] = {"fs", CLONE_NEWPID, run_fs},
+	};
+	pid_t pid;
+
+	for (unsigned i = 0; i < ROLE_COUNT; i++) {
+		pid = fork_into(roles[i].flags);
+		if (pid == 0) {
+			roles[i].run(l);
+		}
+		if (pid < 0) {
+			return vr_err_sys(err, pid, "start the %s process", roles[i].name);
+		}
+		l->pid[i] = pid;
+	}
+	return 0;
+}

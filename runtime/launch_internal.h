@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * launch_internal.h - a container in the making, shared by the files of launch
+ *
+ *   launch.c       the order of things, and their undoing
+ *   launch_open.c  everything that has to be opened with the caller's rights
+ *   launch_fork.c  the three processes
+ */
+#ifndef VOLT_LAUNCH_INTERNAL_H
+#define VOLT_LAUNCH_INTERNAL_H
+
+#include <sys/types.h>
+
+#include "console.h"
+#include "guest_plan.h"
+#include "launch.h"
+#include "oci/spec.h"
+#include "roles.h"
+#include "vmsize.h"
+
+#define LAUNCH_REPORT_TIMEOUT_MS 90000 /* longer than the vmm's own deadline for the guest */
+
+enum role { ROLE_SHIM, ROLE_VMM, ROLE_FS, ROLE_COUNT };
+
+/**
+ * struct launch - all fds are -1 until opened, and closed by launch_finish()
+ * @report: [role][0] is ours, [role][1] the role's
+ * @pair_*: [0] belongs to the first named role, [1] to the second
+ */
+struct launch {
+	const struct globals *g;
+	const struct launch_opts *o;
+	struct oci_spec *spec;
+	struct guest_plan guest;
+	struct vmsize size;
+	uint8_t *create_frame;
+	size_t create_len;
+	int kvm_fd;
+	int kernel_fd;
+	int initramfs_fd;
+	int ram_fd;
+	int rootfs_fd;
+	int rootfs_tree_fd; /* clone for the shim */
+	int alive_fd;
+	int reason_fd;
+	int control_fd;
+	int null_fd;
+	int report[ROLE_COUNT][2];
+	int pair_shim_vmm[2];
+	int pair_fs_vmm[2];
+	struct fs_wires wires;
+	struct console console;
+	int stdio[3];
+	int ns_fds[OCI_NS_COUNT];
+	unsigned n_ns_fds;
+	int shim_clone_flags;
+	struct shim_bind *binds;
+	pid_t pid[ROLE_COUNT];
+};
+
+/** launch_open() - @dirfd: the container's state directory */
+int launch_open(struct launch *l, int dirfd, struct vr_err *err) __attribute__((warn_unused_result));
+/** launch_fork() - start the roles; those already started end by themselves when a later one fails */
+int launch_fork(struct launch *l, struct vr_err *err) __attribute__((warn_unused_result));
+/** launch_init()/launch_finish() - closes and frees; does not wait for roles */
+void launch_init(struct launch *l, const struct globals *g, const struct launch_opts *o);
+void launch_finish(struct launch *l);
+
+#endif /* VOLT_LAUNCH_INTERNAL_H */

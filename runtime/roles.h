@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * roles.h - the three long-lived processes of a container and what each is given
+ *
+ * `create` prepares everything that needs the caller's rights, then forks:
+ *
+ *   shim  what the caller takes for the container: the pid of the pid file
+ *   vmm   KVM, vCPUs, all devices but the file server, stdio, control socket
+ *   fs    the file server
+ *
+ * Each gets the fds named in its plan and closes all others. They watch each
+ * other through socket pairs: the end of one is end-of-file for the others.
+ *
+ *   create <-report-> each role   ready, or why not; then vmm waits for "commit"
+ *   shim   <-------->  vmm        exit status down, signals up
+ *   fs     <-------->  vmm        queue set-up and stop, answered by fs
+ *
+ * All hold @alive_fd, an open file description with a flock: once the lock can be
+ * had, none of them is left, whatever killed them.
+ */
+#ifndef VOLT_ROLES_H
+#define VOLT_ROLES_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdnoreturn.h>
+
+#include "base/err.h"
+#include "sandbox/tree.h"
+#include "vmm/virtq.h"
+
+#define FS_QUEUES 2u /* hiprio and one request queue: the server has one thread */
+
+/** struct shim_bind - a bind mount to be seen through the shim's root (podman cp, docker cp) */
+struct shim_bind {
+	const char *dest; /* in the container */
+	int tree_fd;	  /* detached mount (open_tree) */
+};
+
+/**
+ * struct shim_plan - see shim.c for the order
+ * @ns_fds, @n_ns_fds: namespaces to join, already checked to be of their type
+ * @rootfs_tree_fd:    detached mount (open_tree) of the container's root
+ * @hostname:          for a new UTS namespace, or NULL
+ */
+struct shim_plan {
+	const char *id;
+	int report_fd;
+	int vmm_fd;
+	int alive_fd;
+	int null_fd;
+	int rootfs_tree_fd;
+	bool new_uts;
+	bool new_pid;
+	const char *hostname;
+	const int *ns_fds;
+	unsigned n_ns_fds;
+	struct shim_bind *binds;
+	unsigned n_binds;
+};
+
+/** struct fs_wires - how the fs process takes part in a device of the vmm */
+struct fs_wires {
+	int kick_fd[FS_QUEUES];
+	int irq_fd;
+	_Atomic uint32_t *irq_status; /* in a page shared by both processes */
+};
+
+/**
+ * struct fs_plan - see fsproc.c
+ * @rootfs:   becomes rootfs/ of the exported tree
+ * @shares:   become mounts/N; N is the index in the array
+ * @userns_fd: user namespace whose ids the files' owners are translated to, or -1
+ */
+struct fs_plan {
+	const char *id;
+	int report_fd;
+	int vmm_fd;
+	int alive_fd;
+	int ram_fd;
+	uint64_t ram_bytes;
+	struct fs_wires wires;
+	int userns_fd;
+	struct sbx_share rootfs;
+	const struct sbx_share *shares;
+	size_t n_shares;
+};
+
+struct vmm_plan {
+	const char *id;
+	int report_fd;
+	int shim_fd;
+	int fs_fd;
+	int alive_fd;
+	int null_fd;
+	int reason_fd; /* file in the state directory that says why a VM ended badly */
+	int control_fd;
+	int kvm_fd;
+	int kernel_fd;
+	int initramfs_fd;
+	int ram_fd;
+	uint64_t ram_bytes;
+	unsigned n_vcpus;
+	struct fs_wires wires;
+	bool tty;
+	int stdio[3];
+	const char *hostname;
+	const void *create_frame; /* encoded AP_MSG_CREATE, request id 2 */
+	size_t create_len;
+};
+
+noreturn void shim_main(const struct shim_plan *plan);
+noreturn void fsproc_main(const struct fs_plan *plan);
+noreturn void vmproc_main(const struct vmm_plan *plan);
+
+/* ---- messages between roles (seqpacket, one struct a message) ---- */
+
+/** shim <- vmm: the container ended; the shim exits with it */
+struct shim_exit_msg {
+	uint32_t status; /* wait status style: 0..255 */
+};
+/** shim -> vmm: a signal the shim got, to be forwarded */
+struct shim_signal_msg {
+	uint32_t signo;
+};
+
+enum fs_op { FS_OP_START = 1, FS_OP_STOP = 2 };
+/** vmm -> fs; answered with an int32_t: 0 or -errno */
+struct fs_queue_msg {
+	uint32_t op; /* enum fs_op */
+	uint32_t n_queues;
+	uint64_t features;
+	struct virtq_layout layout[FS_QUEUES];
+};
+
+/** role_report() - tell `create` that the role is ready (@err NULL) or failed */
+void role_report(int report_fd, const struct vr_err *err);
+/** role_report_read() - `create`'s side: wait. Return: 0, or what the role said */
+int role_report_read(int report_fd, const char *role, int timeout_ms, struct vr_err *err)
+	__attribute__((warn_unused_result));
+/** role_stdio_null() - fds 0, 1, 2 become @null_fd */
+void role_stdio_null(int null_fd);
+
+#endif /* VOLT_ROLES_H */

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vmproc.c - the vmm role: one virtual machine from boot to its end
+ *
+ * Order: map RAM, make the VM and its devices, leave the host's file system,
+ * load the kernel, give up all powers, start the vCPUs, serve events. The end
+ * comes from the guest (its init exited), from a peer process that died, or
+ * from a deadline; the shim is told first, since callers wait for it, then the
+ * VM is taken down in the order vm.h demands.
+ */
+#include "vmproc_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/fdio.h"
+#include "base/log.h"
+#include "proctitle.h"
+#include "pvh/pvh.h"
+#include "sandbox/fds.h"
+#include "sandbox/sandbox.h"
+
+#define BOOT_DEADLINE_MS 60000u
+#define STATUS_KILLED	 (128 + SIGKILL)
+
+/* Kernel command line besides the devices; docs/ARCHITECTURE.md has the reasons. */
+#define KERNEL_PARAMETERS                                                                          \
+	"console=hvc0 quiet panic=-1 reboot=k random.trust_cpu=on no-kvmapf "    \
+	"rcupdate.rcu_expedited=1"
+
+void vmproc_end(struct vmproc *p, uint8_t status)
+{
+	const struct shim_exit_msg msg = {.status = status};
+	struct vproc *init = &p->procs[0];
+
+	if (p->ending) {
+		return;
+	}
+	p->ending = true;
+	p->state = CTL_EXITED;
+	if (init->shim_fd >= 0) {
+		/* The shim exits on this; when it is gone already nobody needs to know. */
+		(void)send(init->shim_fd, &msg, sizeof(msg), MSG_NOSIGNAL);
+	}
+	loop_stop(p->loop);
+}
+
+void vmproc_fail(struct vmproc *p, const char *fmt, ...)
+{
+	struct vr_err err = VR_ERR_INIT;
+	char text[VR_ERR_MSG_MAX / 2];
+	char tail[VR_ERR_MSG_MAX / 2];
+	va_list ap;
+
+	if (p->ending) {
+		return;
+	}
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap); /* a cut message is fine */
+	va_end(ap);
+	if (vmproc_console_tail(p, tail, sizeof(tail)) > 0) {
+		(void)vr_err_set(&err, EIO, "%s; last console lines: %s", text, tail);
+	} else {
+		(void)vr_err_set(&err, EIO, "%s", text);
+	}
+	if (!p->committed && p->state == CTL_BOOTING) {
+		role_report(p->plan->report_fd, &err);
+	} else {
+		vr_error("%s", err.msg);
+		(void)!write(p->plan->reason_fd, err.msg, strlen(err.msg)); /* for `state`, best effort */
+	}
+	vmproc_end(p, STATUS_KILLED);
+}
+
+static void on_vm(void *ctx, uint32_t index, uint32_t events)
+{
+	struct vmproc *p = ctx;
+	const char *detail = NULL;
+	enum vm_exit why = vm_exit_reason(p->vm, &detail);
+
+	(void)index;
+	(void)events;
+	vmproc_fail(p, "the guest kernel stopped (%s)%s%s", vm_exit_name(why), detail ? ": " : "",
+		    detail ? detail : "");
+}
+
+static void on_create(void *ctx, uint32_t index, uint32_t events)
+{
+	struct vmproc *p = ctx;
+	char commit;
+
+	(void)index;
+	(void)events;
+	if (recv(p->plan->report_fd, &commit, 1, MSG_DONTWAIT) == 1) {
+		p->committed = true;
+		loop_del(p->loop, p->plan->report_fd);
+		(void)close(p->plan->report_fd);
+		return;
+	}
+	vmproc_end(p, STATUS_KILLED); /* `create` died or gave up: nobody knows this container */
+}
+
+static void on_fs(void *ctx, uint32_t index, uint32_t events)
+{
+	(void)index;
+	(void)events;
+	vmproc_fail(ctx, "the file server process ended");
+}
+
+static void on_shim(void *ctx, uint32_t index, uint32_t events)
+{
+	(void)events;
+	vmproc_procs_shim(ctx, index);
+}
+
+static void on_listen(void *ctx, uint32_t index, uint32_t events)
+{
+	(void)index;
+	(void)events;
+	vmproc_control_accept(ctx);
+}
+
+static void on_client(void *ctx, uint32_t index, uint32_t events)
+{
+	(void)events;
+	vmproc_control_event(ctx, index);
+}
+
+static void on_stream(void *ctx, uint32_t index, uint32_t events)
+{
+	(void)events;
+	vmproc_procs_stream(ctx, index);
+}
+
+static void on_attach(void *ctx, uint32_t index, uint32_t events)
+{
+	(void)events;
+	vmproc_procs_attach(ctx, index);
+}
+
+static void on_kick(void *ctx, uint32_t index, uint32_t events)
+{
+	(void)events;
+	vmproc_devices_kick(ctx, index);
+}
+
+static void on_device_timer(void *ctx, uint32_t index, uint32_t events)
+{
+	(void)index;
+	(void)events;
+	vmproc_devices_tick(ctx);
+}
+
+static void on_deadline(void *ctx, uint32_t index, uint32_t events)
+{
+	struct vmproc *p = ctx;
+
+	(void)events;
+	if (index == DEADLINE_BOOT) {
+		vmproc_fail(p, "the guest did not get ready within %u s", BOOT_DEADLINE_MS / 1000);
+	} else {
+		vmproc_end(p, STATUS_KILLED);
+	}
+}
+
+/* Before anything is watched: the loop refuses kinds nobody handles. */
+static void loop_handlers(struct vmproc *p)
+{
+	static const loop_fn handlers[EV_COUNT] = {
+		[EV_KICK] = on_kick,	     [EV_VM] = on_vm,
+		[EV_SHIM] = on_shim,	     [EV_FS] = on_fs,
+		[EV_CREATE] = on_create,     [EV_LISTEN] = on_listen,
+		[EV_CLIENT] = on_client,     [EV_STREAM] = on_stream,
+		[EV_ATTACH] = on_attach,     [EV_DEADLINE] = on_deadline,
+		[EV_DEVICE_TIMER] = on_device_timer,
+	};
+
+	for (unsigned kind = 0; kind < EV_COUNT; kind++) {
+		loop_handle(p->loop, kind, handlers[kind], p);
+	}
+}
+
+static int loop_wire(struct vmproc *p)
+{
+	const struct {
+		int fd;
+		unsigned kind;
+		uint32_t events;
+	} watched[] = {
+		{vm_exit_fd(p->vm), EV_VM, EPOLLIN},
+		{p->plan->shim_fd, EV_SHIM, EPOLLIN},
+		/* Its answers are awaited where the questions are asked; here only its end matters. */
+		{p->plan->fs_fd, EV_FS, EPOLLRDHUP},
+		{p->plan->report_fd, EV_CREATE, EPOLLIN},
+		{p->plan->control_fd, EV_LISTEN, EPOLLIN},
+	};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < VR_ARRAY_SIZE(watched); i++) {
+		rc = loop_add(p->loop, watched[i].fd, watched[i].events, watched[i].kind, 0);
+	}
+	if (rc == 0) {
+		rc = loop_after(p->loop, EV_DEADLINE, DEADLINE_BOOT, BOOT_DEADLINE_MS);
+	}
+	return rc;
+}
+
+static int vcpu_init(void *ctx, unsigned index)
+{
+	(void)ctx;
+	(void)index;
+	return sbx_seccomp_thread(SBX_ROLE_VCPU);
+}
+
+static int machine_create(struct vmproc *p, struct vr_err *err)
+{
+	struct vm_config cfg = {
+		.kvm_fd = p->plan->kvm_fd,
+		.n_vcpus = p->plan->n_vcpus,
+		.vcpu_init = vcpu_init,
+	};
+	int rc;
+
+	rc = gmem_map(p->plan->ram_fd, p->plan->ram_bytes, &p->mem);
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "map guest memory");
+	}
+	cfg.mem = p->mem;
+	rc = vm_create(&cfg, &p->vm);
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "create a virtual machine with KVM");
+	}
+	rc = loop_create(&p->loop);
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "create the event loop");
+	}
+	loop_handlers(p);
+	rc = agent_client_create(vmproc_agent_events(), p, &p->agent);
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "create the agent client");
+	}
+	return vmproc_devices_create(p, err);
+}
+
+static int guest_load(struct vmproc *p, struct vr_err *err)
+{
+	struct pvh_boot boot = {
+		.kernel_fd = p->plan->kernel_fd,
+		.initramfs_fd = p->plan->initramfs_fd,
+		.n_vcpus = p->plan->n_vcpus,
+	};
+	char cmdline[2048];
+	uint64_t entry;
+	int rc;
+
+	rc = vmproc_devices_cmdline(p, KERNEL_PARAMETERS, cmdline, sizeof(cmdline));
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "compose the kernel command line");
+	}
+	boot.cmdline = cmdline;
+	rc = pvh_load(p->mem, &boot, &entry, err);
+	if (rc < 0) {
+		return rc;
+	}
+	rc = vm_set_entry(p->vm, entry);
+	return rc < 0 ? vr_err_sys(err, rc, "set the entry state of the first vCPU") : 0;
+}
+
+/* Has: the caller's rights. After: see sandbox.h; nothing can be opened any more. */
+static int narrow(struct vmproc *p, struct vr_err *err)
+{
+	int rc = sbx_stage_vmm_mounts(err);
+
+	if (rc == 0) {
+		rc = guest_load(p, err);
+	}
+	if (rc == 0) {
+		(void)close(p->plan->kernel_fd); /* read-only files, nothing to lose */
+		(void)close(p->plan->initramfs_fd);
+		(void)close(p->plan->kvm_fd);
+		rc = sbx_stage_vmm_final(err);
+	}
+	return rc;
+}
+
+static int prepare(struct vmproc *p, struct vr_err *err)
+{
+	const struct vmm_plan *plan = p->plan;
+	const int keep[] = {
+		plan->report_fd, plan->shim_fd,	     plan->fs_fd,	  plan->alive_fd,
+		plan->reason_fd, plan->control_fd,   plan->kvm_fd,	  plan->kernel_fd,
+		plan->ram_fd,	 plan->initramfs_fd, plan->wires.irq_fd,  plan->wires.kick_fd[0],
+		plan->stdio[0],	 plan->stdio[1],     plan->stdio[2],	  plan->wires.kick_fd[1],
+		vr_log_fd(),
+	};
+	int rc;
+
+	role_stdio_null(plan->null_fd);
+	rc = sbx_close_fds(keep, VR_ARRAY_SIZE(keep));
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "close foreign file descriptors");
+	}
+	rc = machine_create(p, err);
+	if (rc == 0) {
+		rc = narrow(p, err);
+	}
+	if (rc == 0) {
+		rc = loop_wire(p);
+		if (rc < 0) {
+			return vr_err_sys(err, rc, "watch file descriptors");
+		}
+		rc = vm_start(p->vm);
+		if (rc < 0) {
+			return vr_err_sys(err, rc, "start the vCPUs");
+		}
+		rc = sbx_stage_vmm_started(err);
+	}
+	return rc;
+}
+
+/* The order vm.h demands; every part may be missing when the start failed. */
+static void teardown(struct vmproc *p)
+{
+	if (p->vm) {
+		vm_stop(p->vm);
+		vm_destroy(p->vm);
+	}
+	vmproc_devices_destroy(p);
+	agent_client_destroy(p->agent);
+	loop_destroy(p->loop);
+	gmem_unmap(p->mem);
+	free(p);
+}
+
+noreturn void vmproc_main(const struct vmm_plan *plan)
+{
+	struct vr_err err = VR_ERR_INIT;
+	struct vmproc *p = calloc(1, sizeof(*p));
+
+	vr_log_set_role("vmm");
+	proctitle_set("volt-vmm", plan->id);
+	(void)setsid(); /* fails only for a group leader */
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (!p) {
+		(void)vr_err_set(&err, ENOMEM, "create the vmm: out of memory");
+		role_report(plan->report_fd, &err);
+		_exit(1);
+	}
+	p->plan = plan;
+	for (size_t i = 0; i < VMPROC_MAX_CLIENTS; i++) {
+		p->clients[i].fd = -1;
+	}
+	if (prepare(p, &err) < 0) {
+		role_report(plan->report_fd, &err);
+	} else if (loop_run(p->loop) < 0) {
+		vmproc_fail(p, "the event loop failed");
+	}
+	teardown(p);
+	_exit(0);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vmproc_agent.c - what the guest agent says, and what follows
+ *
+ * hello -> configure and create are sent -> create's answer ends `volt-runc
+ * create` -> start -> ... -> exit of process 0 ends the container.
+ */
+#include "vmproc_internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/log.h"
+
+#define ID_CONFIGURE 1u
+#define ID_CREATE    2u /* fixed: the frame was encoded before the fork */
+#define ID_FIRST     16u
+
+#define KILL_DEADLINE_MS 5000u
+
+static void on_hello(void *ctx, const struct ap_hello *m)
+{
+	struct vmproc *p = ctx;
+	struct ap_configure cfg = {.hostname = p->plan->hostname, .has_seed = true};
+	uint8_t frame[1024];
+	struct timespec now;
+	long n;
+
+	if (m->version != AP_VERSION) {
+		vmproc_fail(p, "the guest agent speaks protocol version %u, not %u", m->version,
+			    AP_VERSION);
+		return;
+	}
+	vr_debug("agent ready after %llu us in the guest, kernel %s",
+		 (unsigned long long)m->stamp_ns[AP_STAMP_HELLO] / 1000, m->release);
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* can't fail for this clock */
+	cfg.realtime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	if (getrandom(cfg.seed, sizeof(cfg.seed), 0) != (ssize_t)sizeof(cfg.seed)) {
+		cfg.has_seed = false;
+	}
+	n = ap_encode_configure(&cfg, ID_CONFIGURE, frame, sizeof(frame));
+	if (n < 0 || agent_client_send(p->agent, frame, (size_t)n) < 0 ||
+	    agent_client_send(p->agent, p->plan->create_frame, p->plan->create_len) < 0) {
+		vmproc_fail(p, "send the container to the guest agent");
+	}
+}
+
+/* The guest's words, for a message. */
+static void reply_to_err(const struct ap_reply *m, struct vr_err *err)
+{
+	const char *text = m->text ? m->text : "the guest gave no reason";
+
+	if (m->stage && m->fail == AP_FAIL_SETUP) {
+		(void)vr_err_set(err, (int)m->code, "%s: %s", m->stage, text);
+	} else {
+		(void)vr_err_set(err, (int)m->code, "%s", text);
+	}
+	for (char *c = err->msg; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f) {
+			*c = '?'; /* the guest must not write to somebody's terminal */
+		}
+	}
+}
+
+static void create_answered(struct vmproc *p, const struct ap_reply *m)
+{
+	struct vr_err err = VR_ERR_INIT;
+
+	if (p->state != CTL_BOOTING) {
+		vmproc_fail(p, "the guest agent answered create twice");
+		return;
+	}
+	loop_cancel(p->loop, EV_DEADLINE, DEADLINE_BOOT);
+	if (m->code != 0) {
+		reply_to_err(m, &err);
+		vmproc_fail(p, "%s", err.msg);
+		return;
+	}
+	p->state = CTL_CREATED;
+	role_report(p->plan->report_fd, NULL);
+}
+
+static struct vpending *pending_find(struct vmproc *p, uint32_t id)
+{
+	for (size_t i = 0; i < VMPROC_MAX_PENDING; i++) {
+		if (p->pending[i].id == id) {
+			return &p->pending[i];
+		}
+	}
+	return NULL;
+}
+
+uint32_t vmproc_agent_request(struct vmproc *p, int client)
+{
+	struct vpending *slot = pending_find(p, 0);
+
+	if (!slot) {
+		return 0;
+	}
+	if (p->next_request < ID_FIRST) {
+		p->next_request = ID_FIRST; /* first use, or wrapped round */
+	}
+	slot->id = p->next_request++;
+	slot->client = client;
+	return slot->id;
+}
+
+static void on_reply(void *ctx, uint32_t id, const struct ap_reply *m)
+{
+	struct vmproc *p = ctx;
+	struct vr_err err = VR_ERR_INIT;
+	struct vpending *slot;
+	struct vpending asked;
+
+	if (id == ID_CONFIGURE) {
+		if (m->code != 0) {
+			vr_debug("guest: configure: %s", m->text ? m->text : "failed");
+		}
+		return;
+	}
+	if (id == ID_CREATE) {
+		create_answered(p, m);
+		return;
+	}
+	slot = id == 0 ? NULL : pending_find(p, id);
+	if (!slot) {
+		vmproc_fail(p, "the guest agent answered a request that was never made");
+		return;
+	}
+	asked = *slot;
+	slot->id = 0;
+	if (asked.client < 0) {
+		return;
+	}
+	if (p->clients[asked.client].type == CTL_START && p->state == CTL_STARTING) {
+		p->state = m->code == 0 ? CTL_RUNNING : CTL_CREATED;
+	}
+	if (m->code != 0) {
+		reply_to_err(m, &err);
+	}
+	vmproc_control_answer(p, asked.client, err.code, err.msg);
+}
+
+static void on_exit_event(void *ctx, const struct ap_exit *m)
+{
+	vmproc_procs_exited(ctx, m);
+}
+
+static void on_lost(void *ctx, const char *reason)
+{
+	struct vmproc *p = ctx;
+
+	if (p->state != CTL_EXITED) {
+		vmproc_fail(p, "%s", reason);
+	}
+}
+
+const struct agent_events *vmproc_agent_events(void)
+{
+	static const struct agent_events ev = {
+		.on_hello = on_hello,
+		.on_reply = on_reply,
+		.on_exit = on_exit_event,
+		.on_lost = on_lost,
+	};
+
+	return &ev;
+}
+
+int vmproc_agent_signal(struct vmproc *p, uint32_t proc, uint32_t signo, bool all, int client)
+{
+	struct ap_signal sig = {.proc = proc, .signo = signo, .all = all};
+	uint8_t frame[128];
+	uint32_t id;
+	long n;
+	int rc;
+
+	id = vmproc_agent_request(p, client);
+	if (id == 0) {
+		return -EAGAIN;
+	}
+	n = ap_encode_signal(&sig, id, frame, sizeof(frame));
+	vsock_lock(p->vsock);
+	rc = n < 0 ? (int)n : agent_client_send(p->agent, frame, (size_t)n);
+	vsock_unlock(p->vsock);
+	if (rc < 0) {
+		pending_find(p, id)->id = 0;
+		return rc;
+	}
+	if (signo == SIGKILL && (all || proc == 0)) {
+		/* A guest that can't even kill is ended from outside. */
+		rc = loop_after(p->loop, EV_DEADLINE, DEADLINE_KILL, KILL_DEADLINE_MS);
+	}
+	return rc;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vmsize.h - how much memory and how many vCPUs a container's VM gets
+ *
+ * Memory: the container's limit plus what the guest's kernel and agent need for
+ * themselves, so that the whole limit is usable; the guest's cgroup carries the
+ * exact limit. Without a limit VMSIZE_DEFAULT_RAM. The memory is sparse: what
+ * the guest doesn't touch costs nothing.
+ * vCPUs: the quota rounded up, not more than the cpuset or the host offers.
+ *
+ * Uses: base, oci.
+ */
+#ifndef VOLT_VMSIZE_H
+#define VOLT_VMSIZE_H
+
+#include <stdint.h>
+
+#include "oci/annotations.h"
+#include "oci/spec.h"
+
+#define VMSIZE_DEFAULT_RAM   (512ull << 20)
+#define VMSIZE_MIN_LIMIT     (16ull << 20) /* a smaller limit is honoured by the guest's cgroup only */
+#define VMSIZE_OVERHEAD      (48ull << 20) /* kernel image, slab, agent */
+#define VMSIZE_OVERHEAD_FRAC 40u	   /* and 1/40 of the limit: page structs, page tables */
+#define VMSIZE_DEFAULT_VCPUS 8u
+
+struct vmsize {
+	uint64_t ram_bytes;
+	unsigned n_vcpus;
+};
+
+/**
+ * vmsize_from_spec() - decide
+ * @settings:  what annotations say; they come before limits and vm.hwConfig
+ * @host_cpus: CPUs this process may run on, at least 1
+ * @host_ram:  physical memory of the host in bytes: more is never given
+ *
+ * Return: 0, or -EINVAL with @err for an unusable cpuset.
+ */
+int vmsize_from_spec(const struct oci_spec *spec, const struct oci_settings *settings,
+		     unsigned host_cpus, uint64_t host_ram, struct vmsize *out, struct vr_err *err) __attribute__((warn_unused_result));
+
+/** vmsize_host() - the two numbers of this host, for vmsize_from_spec() */
+void vmsize_host(unsigned *out_cpus, uint64_t *out_ram);
+
+#endif /* VOLT_VMSIZE_H */
