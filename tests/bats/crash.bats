@@ -1,0 +1,87 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# kill -9 of anything at any time: state tells the truth, delete --force leaves nothing.
+
+load helpers
+
+setup() {
+	setup_common
+	make_bundle "$BATS_TEST_TMPDIR/b" sleep 1000
+}
+
+teardown() {
+	teardown_common
+}
+
+kill_role_and_check() {
+	volt create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null > /dev/null 2>&1
+	[ "$2" = created ] || volt start c1
+	kill -9 "$(role_pid "$1" c1)"
+	wait_for_status c1 stopped
+	wait_for 20 no_roles
+	say_run volt kill c1 TERM
+	[ "$status" -ne 0 ]
+	volt delete --force c1
+	[ ! -e "$VOLT_ROOT/c1" ]
+}
+
+@test "kill -9 of the shim of a running container" {
+	kill_role_and_check shim running
+}
+
+@test "kill -9 of the vmm of a running container" {
+	kill_role_and_check vmm running
+}
+
+@test "kill -9 of the file server of a running container" {
+	kill_role_and_check fs running
+}
+
+@test "kill -9 of each role of a created container" {
+	for role in shim vmm fs; do
+		kill_role_and_check "$role" created
+	done
+}
+
+@test "kill -9 of create at any moment leaves nothing that delete --force doesn't remove" {
+	for delay in 0.01 0.05 0.1 0.2 0.4 0.8 1.2 1.6 2 2.5 3; do
+		"$VOLT" --root "$VOLT_ROOT" create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null > /dev/null 2>&1 3>&- &
+		sleep "$delay"
+		kill -9 $! 2>/dev/null || true
+		wait $! 2>/dev/null || true
+		if [ -e "$VOLT_ROOT/c1" ]; then
+			run volt state c1
+			[ "$status" -ne 0 ] || [[ "$(jq -r .status <<< "$output")" =~ ^(creating|created|stopped)$ ]]
+		fi
+		volt delete --force c1
+		wait_for 20 no_roles
+		[ ! -e "$VOLT_ROOT/c1" ]
+	done
+}
+
+@test "a guest that panics ends the container, with the reason in the state" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.capabilities = {} | .linux.readonlyPaths = [] | .linux.maskedPaths = [] |
+		.process.args = ["sh", "-c", "echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger; sleep 1000"]'
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/b" c1
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"guest kernel stopped"* ]] || [[ "$output" == *agent* ]]
+}
+
+@test "a failed create leaves nothing: bad mount source, bad option, missing rootfs" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.mounts += [{destination: "/x", type: "bind", source: "/no/such/dir", options: ["bind"]}]'
+	say_run volt create --bundle "$BATS_TEST_TMPDIR/b" c1
+	[ "$status" -eq 1 ]
+	[[ "$output" == */no/such/dir* ]]
+	[ ! -e "$VOLT_ROOT/c1" ]
+	edit_config "$BATS_TEST_TMPDIR/b" '.mounts = [{destination: "/x", type: "no-such-fs", source: "x"}]'
+	say_run volt create --bundle "$BATS_TEST_TMPDIR/b" c1
+	[ "$status" -eq 1 ]
+	[[ "$output" == *no-such-fs* ]]
+	[ ! -e "$VOLT_ROOT/c1" ]
+	edit_config "$BATS_TEST_TMPDIR/b" '.root.path = "nowhere"'
+	say_run volt create --bundle "$BATS_TEST_TMPDIR/b" c1
+	[ "$status" -eq 1 ]
+	[[ "$output" == *nowhere* ]]
+	[ ! -e "$VOLT_ROOT/c1" ]
+	no_roles
+}

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# helpers.bash - what the behaviour tests share
+#
+# Tests run as root in a machine with a working KVM (tests/vm/run). $VOLT is the
+# runtime, $IMAGES has busybox.tar and debian.tar. Each test leaves nothing
+# behind: teardown checks it.
+
+VOLT=${VOLT:-$PWD/build/volt-runc}
+IMAGES=${IMAGES:-$PWD/build/images}
+TESTDATA=$BATS_TEST_DIRNAME/testdata
+
+# Nothing may hang: a guest in an emulated machine needs some seconds, never a minute.
+LIMIT=${LIMIT:-120}
+
+# volt [ARG]... - the runtime, with a state directory of this test run
+volt() {
+	timeout "$LIMIT" "$VOLT" --root "$VOLT_ROOT" "$@"
+}
+
+# pod [ARG]... - podman with our runtime
+pod() {
+	timeout "$LIMIT" podman --runtime "$VOLT" "$@"
+}
+
+# say_run COMMAND... - like bats' run, and prints command, status and output for the log
+say_run() {
+	run "$@"
+	printf '$ %s\n-> %s\n%s\n' "$*" "$status" "$output"
+}
+
+# make_bundle DIR ARG... - a bundle whose process is ARG...; root file system from busybox
+make_bundle() {
+	local dir=$1
+	shift
+	mkdir -p "$dir/rootfs"
+	tar -C "$dir/rootfs" -xf "$IMAGES/busybox.tar"
+	jq --args '.process.args = $ARGS.positional' "$TESTDATA/config.json" -- "$@" > "$dir/config.json"
+}
+
+# edit_config DIR JQ-FILTER [JQ-ARG]... - change a bundle's config.json
+edit_config() {
+	local dir=$1 filter=$2
+	shift 2
+	jq "$@" "$filter" "$dir/config.json" > "$dir/config.json.new"
+	mv "$dir/config.json.new" "$dir/config.json"
+}
+
+status_of() {
+	volt state "$1" | jq -r .status
+}
+
+pid_of() {
+	volt state "$1" | jq -r .pid
+}
+
+# wait_for SECONDS COMMAND... - until it succeeds
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		if [ "$SECONDS" -ge "$end" ]; then
+			echo "waited in vain for: $*"
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+has_status() {
+	[ "$(status_of "$1")" = "$2" ]
+}
+
+wait_for_status() {
+	wait_for 30 has_status "$1" "$2"
+}
+
+# roles - pids of all processes of ours
+roles() {
+	pgrep -f '^volt-(shim|vmm|fs): ' || true
+}
+
+# role_pid ROLE ID
+role_pid() {
+	pgrep -f "^volt-$1: $2\$"
+}
+
+no_roles() {
+	[ -z "$(roles)" ]
+}
+
+# inventory - everything a container could leave behind
+inventory() {
+	echo "state: $(ls "$VOLT_ROOT" /run/volt-runc 2>/dev/null | tr '\n' ' ')"
+	echo "mounts: $(awk '{print $5}' /proc/self/mountinfo | grep -v containers/storage | sort | tr '\n' ' ')"
+	echo "cgroups: $(find /sys/fs/cgroup -name '*volt*' -o -name 'libpod-*' | sort | tr '\n' ' ')"
+	echo "links: $(ip -o link | awk '{print $2}' | sort | tr '\n' ' ')"
+	echo "shm: $(find /dev/shm /tmp -maxdepth 1 -name 'volt*' | sort | tr '\n' ' ')"
+}
+
+setup_common() {
+	VOLT_ROOT=$BATS_TEST_TMPDIR/state
+	mkdir -p "$VOLT_ROOT" && chmod 700 "$VOLT_ROOT"
+	inventory > "$BATS_TEST_TMPDIR/inventory.before"
+}
+
+# What a test forgot is removed; what the runtime forgot is a failure.
+teardown_common() {
+	local id
+	for id in $(ls "$VOLT_ROOT" 2>/dev/null); do
+		volt delete --force "$id" || true
+	done
+	podman --runtime "$VOLT" rm --all --force --time 0 >/dev/null 2>&1 || true
+	wait_for 20 no_roles || {
+		echo "left processes: $(ps -o pid,args -p "$(roles | tr '\n' ',')")"
+		return 1
+	}
+	inventory > "$BATS_TEST_TMPDIR/inventory.after"
+	diff "$BATS_TEST_TMPDIR/inventory.before" "$BATS_TEST_TMPDIR/inventory.after"
+}

@@ -1,0 +1,85 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Standard streams: any kind of file, any amount, each direction on its own.
+
+load helpers
+
+setup() {
+	setup_common
+	make_bundle "$BATS_TEST_TMPDIR/b" cat
+}
+
+teardown() {
+	teardown_common
+}
+
+@test "100 MB through podman run -i cat come out unchanged" {
+	head -c 100000000 /dev/urandom > "$BATS_TEST_TMPDIR/in"
+	want=$(sha256sum < "$BATS_TEST_TMPDIR/in")
+	LIMIT=400
+	got=$(pod run --rm -i localhost/busybox cat < "$BATS_TEST_TMPDIR/in" | sha256sum)
+	[ "$got" = "$want" ]
+}
+
+@test "pipes: end of file goes in, end of file comes out" {
+	got=$(printf 'one\ntwo\n' | volt run --bundle "$BATS_TEST_TMPDIR/b" c1 | tr '\n' ,)
+	[ "$got" = one,two, ]
+}
+
+@test "regular files as all three streams" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.args = ["sh", "-c", "cat; echo err >&2"]'
+	echo content > "$BATS_TEST_TMPDIR/in"
+	volt run --bundle "$BATS_TEST_TMPDIR/b" c1 < "$BATS_TEST_TMPDIR/in" > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err"
+	[ "$(cat "$BATS_TEST_TMPDIR/out")" = content ]
+	[ "$(cat "$BATS_TEST_TMPDIR/err")" = err ]
+}
+
+@test "/dev/null as all three streams" {
+	volt run --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null > /dev/null 2>&1
+	[ "$(stat -c %u:%t:%T /dev/null)" = 0:1:3 ]
+}
+
+@test "sockets as streams" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.args = ["sh", "-c", "read line; echo got $line"]'
+	got=$(echo hello | socat -t 60 - EXEC:"$VOLT --root $VOLT_ROOT run --bundle $BATS_TEST_TMPDIR/b c1",socktype=1)
+	[ "$got" = "got hello" ]
+}
+
+@test "a terminal's slave as streams" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.args = ["sh", "-c", "read line; echo got $line"]'
+	say_run sh -c "echo hello | script -qec '$VOLT --root $VOLT_ROOT run --bundle $BATS_TEST_TMPDIR/b c1' /dev/null"
+	[[ "$output" == *"got hello"* ]]
+}
+
+@test "closed streams are no streams" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.args = ["sh", "-c", "cat; echo still alive > /marker"]'
+	volt run --bundle "$BATS_TEST_TMPDIR/b" c1 <&- >&- 2>&-
+	[ "$(cat "$BATS_TEST_TMPDIR/b/rootfs/marker")" = "still alive" ]
+}
+
+@test "a reader that closes early ends the writer with SIGPIPE" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.args = ["sh", "-c", "yes; echo $? > /status"]'
+	got=$(volt run --bundle "$BATS_TEST_TMPDIR/b" c1 | head -n 1)
+	[ "$got" = y ]
+	wait_for 30 no_roles
+	[ "$(cat "$BATS_TEST_TMPDIR/b/rootfs/status")" = 141 ]
+}
+
+@test "stdout can be opened again by path" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.args = ["sh", "-c", "echo again > /dev/stdout; echo log > /dev/stderr"]'
+	got=$(volt run --bundle "$BATS_TEST_TMPDIR/b" c1 2>/dev/null < /dev/null)
+	[ "$got" = again ]
+}
+
+@test "the writer of stdin gets SIGPIPE when the process closed it" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.args = ["sh", "-c", "exec <&-; sleep 2"]'
+	start=$SECONDS
+	(yes || true) | volt run --bundle "$BATS_TEST_TMPDIR/b" c1
+	[ $((SECONDS - start)) -lt 60 ]
+}
+
+@test "output of a process that ends at once is never lost" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.args = ["sh", "-c", "dd if=/dev/zero bs=1000 count=700 2>/dev/null"]'
+	n=$(volt run --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null | (sleep 5; wc -c))
+	[ "$n" = 700000 ]
+}

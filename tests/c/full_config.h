@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * full_config.h - a configuration with each field that is not refused
+ *
+ * test_spec_fields.c proves that none is missing here.
+ */
+#ifndef TESTS_FULL_CONFIG_H
+#define TESTS_FULL_CONFIG_H
+
+static const char full_config[] =
+	"{'ociVersion':'1.2.0',"
+	"'process':{'terminal':true,'consoleSize':{'height':24,'width':80},"
+	"'user':{'uid':1000,'gid':1001,'umask':18,'additionalGids':[5,6],'username':'u'},"
+	"'args':['sh','-c','true'],'env':['A=1','B='],'cwd':'/w',"
+	"'capabilities':{'bounding':['CAP_KILL','CAP_NET_RAW'],'effective':['CAP_KILL'],"
+	"'inheritable':['CAP_KILL'],'permitted':['CAP_KILL','CAP_NET_RAW'],"
+	"'ambient':['CAP_KILL','CAP_NET_RAW']},"
+	"'rlimits':[{'type':'RLIMIT_NOFILE','soft':1024,'hard':18446744073709551615}],"
+	"'noNewPrivileges':true,'apparmorProfile':'a','oomScoreAdj':-500,"
+	"'scheduler':{'policy':'SCHED_DEADLINE','nice':5,'priority':0,"
+	"'flags':['SCHED_FLAG_RESET_ON_FORK','SCHED_FLAG_RECLAIM'],"
+	"'runtime':10,'deadline':20,'period':30},"
+	"'selinuxLabel':'l','ioPriority':{'class':'IOPRIO_CLASS_IDLE','priority':3},"
+	"'execCPUAffinity':{'initial':'0-1','final':'2,4'},'commandLine':'c'},"
+	"'root':{'path':'rootfs','readonly':true},'hostname':'h','domainname':'d',"
+	"'mounts':[{'destination':'/data','type':'bind','source':'/src',"
+	"'options':['rbind','ro'],"
+	"'uidMappings':[{'containerID':0,'hostID':1000,'size':10}],"
+	"'gidMappings':[{'containerID':0,'hostID':1000,'size':10}]}],"
+	"'hooks':{'prestart':[{'path':'/h0','args':['h0','x'],'env':['K=V'],'timeout':5}],"
+	"'createRuntime':[{'path':'/h1'}],'createContainer':[{'path':'/h2'}],"
+	"'startContainer':[{'path':'/h3'}],'poststart':[{'path':'/h4'}],'poststop':[{'path':'/"
+	"h5'}]},"
+	"'annotations':{'z.last':'1','a.first':'2'},"
+	"'linux':{'namespaces':[{'type':'pid'},{'type':'network','path':'/run/netns/x'},"
+	"{'type':'uts'},{'type':'user'},{'type':'time'}],"
+	"'uidMappings':[{'containerID':0,'hostID':100000,'size':65536}],"
+	"'gidMappings':[{'containerID':0,'hostID':100000,'size':65536}],"
+	"'timeOffsets':{'monotonic':{'secs':-5,'nanosecs':7}},"
+	"'devices':[{'path':'/dev/"
+	"x','type':'c','major':1,'minor':3,'fileMode':438,'uid':1,'gid':2}],"
+	"'cgroupsPath':'/cg',"
+	"'resources':{'devices':[{'allow':false,'type':'a','major':1,'minor':-1,'access':'rwm'}],"
+	"'memory':{'limit':1000,'reservation':900,'swap':2000,'kernel':-1,'kernelTCP':-1,"
+	"'swappiness':60,'disableOOMKiller':false,'useHierarchy':true,'checkBeforeUpdate':true},"
+	"'cpu':{'shares':1024,'quota':-1,'burst':5,'period':100000,'realtimeRuntime':1,"
+	"'realtimePeriod':2,'cpus':'0-3','mems':'0','idle':1},"
+	"'pids':{'limit':100},"
+	"'blockIO':{'weight':10,'leafWeight':11,"
+	"'weightDevice':[{'major':8,'minor':0,'weight':500,'leafWeight':300}],"
+	"'throttleReadBpsDevice':[{'major':8,'minor':1,'rate':1}],"
+	"'throttleWriteBpsDevice':[{'major':8,'minor':2,'rate':2}],"
+	"'throttleReadIOPSDevice':[{'major':8,'minor':3,'rate':3}],"
+	"'throttleWriteIOPSDevice':[{'major':8,'minor':4,'rate':4}]},"
+	"'hugepageLimits':[{'pageSize':'2MB','limit':9}],"
+	"'network':{'classID':1,'priorities':[{'name':'eth0','priority':2}]},"
+	"'rdma':{'mlx5':{'hcaHandles':1,'hcaObjects':2}},"
+	"'unified':{'memory.high':'max'}},"
+	"'sysctl':{'net.ipv4.ip_forward':'1'},"
+	"'seccomp':{'defaultAction':'SCMP_ACT_ERRNO','defaultErrnoRet':38,"
+	"'architectures':['SCMP_ARCH_X86_64'],'flags':['SECCOMP_FILTER_FLAG_LOG'],"
+	"'syscalls':[{'names':['read','write'],'action':'SCMP_ACT_ERRNO','errnoRet':1,"
+	"'args':[{'index':1,'value':18446744073709551615,'valueTwo':2,'op':'SCMP_CMP_MASKED_EQ'}]}]"
+	"},"
+	"'rootfsPropagation':'rslave','maskedPaths':['/proc/kcore'],'readonlyPaths':['/proc/sys'],"
+	"'mountLabel':'m','personality':{'domain':'LINUX32'}},"
+	"'vm':{'kernel':{'path':'/k','parameters':['a','b'],'initrd':'/i'},"
+	"'hwConfig':{'vcpus':2,'memory':1048576}},"
+	"'windows':{'x':1},'solaris':{},'zos':{},'freebsd':{}}";
+
+#endif /* TESTS_FULL_CONFIG_H */

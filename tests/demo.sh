@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# demo.sh - what `make demo` shows, inside the machine of tests/vm/run
+set -eu
+cd "$(dirname "$0")/.."
+BUILD=${BUILD:-build}
+volt=$PWD/$BUILD/volt-runc
+
+show() {
+	printf '\n\033[1m$ %s\033[0m\n' "$*"
+	"$@"
+}
+
+echo "Importing two images into podman ..."
+tests/images/load.sh "$PWD/$BUILD/images"
+
+echo
+echo "The kernel of this machine:"
+show uname -r
+echo
+echo "A plain container shares it:"
+show podman --runtime crun run --rm localhost/busybox uname -r
+echo
+echo "With volt-runc the same command boots a microVM with a kernel of its own:"
+show podman --runtime "$volt" run --rm localhost/busybox uname -r
+show podman --runtime "$volt" run --rm localhost/debian perl -e 'print "perl $^V on ", `uname -sr`'
+echo
+echo "Exit codes, pipes and volumes work as ever:"
+show sh -c "echo hello | podman --runtime $volt run --rm -i localhost/busybox tr a-z A-Z"
+show podman --runtime "$volt" run --rm -v "$PWD/README.md:/README:ro" localhost/busybox head -n 1 /README
