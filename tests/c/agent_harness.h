@@ -33,6 +33,9 @@
 #include "guest-agent/agent.h"
 #include "guest-agent/layout.h"
 
+/* Each test uses what it needs of this. */
+#pragma GCC diagnostic ignored "-Wunused-function"
+
 #define MAX_CONNS 16
 #define MAX_EXITS 16
 #define WAIT_MS	  20000

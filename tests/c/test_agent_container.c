@@ -4,6 +4,7 @@
 
 static void assert_has(const char *text, const char *part)
 {
+	assert_non_null(text);
 	if (!strstr(text, part)) {
 		fail_msg("'%s' is not in:\n%s", part, text);
 	}
@@ -11,6 +12,7 @@ static void assert_has(const char *text, const char *part)
 
 static void assert_has_not(const char *text, const char *part)
 {
+	assert_non_null(text);
 	if (strstr(text, part)) {
 		fail_msg("'%s' is in:\n%s", part, text);
 	}
@@ -367,8 +369,8 @@ int main(void)
 	};
 
 	if (!harness_possible()) {
-		printf("1..0 # SKIP needs root, busybox and namespaces\n");
-		return 77;
+		printf("1..1\nok 1 - agent # SKIP needs root, busybox and namespaces\n");
+		return 0;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

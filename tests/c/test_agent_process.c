@@ -491,8 +491,8 @@ int main(void)
 	};
 
 	if (!harness_possible()) {
-		printf("1..0 # SKIP needs root, busybox and namespaces\n");
-		return 77;
+		printf("1..1\nok 1 - agent # SKIP needs root, busybox and namespaces\n");
+		return 0;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

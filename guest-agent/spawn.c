@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spawn.c - cloning children: the container's init, and those that join it
+ *
+ * One clone3 puts a child into its namespaces and its cgroup at once. A joining child must be
+ * *cloned* into the container's pid namespace (setns moves only children to come), so the agent
+ * points its own "namespace for children" there for the moment of the clone.
+ *
+ * Pipes are the agent's, so that /dev/stdout can be opened again in the container; their far ends
+ * are pumped to vsock by stream.c.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "child.h"
+#include "layout.h"
+#include "sys.h"
+
+/**
+ * struct plumbing - descriptors made for one child
+ * @child: become its 0, 1, 2; @guest: our ends of those pipes; @host: connections, or -1
+ */
+struct plumbing {
+	int child[3];
+	int guest[3];
+	int host[3];
+	int status_child;
+	int status;
+};
+
+static void plumbing_init(struct plumbing *pl)
+{
+	for (int i = 0; i < 3; i++) {
+		pl->child[i] = pl->guest[i] = pl->host[i] = -1;
+	}
+	pl->status_child = pl->status = -1;
+}
+
+static void plumbing_close_child(struct plumbing *pl)
+{
+	for (int i = 0; i < 3; i++) {
+		sys_close(&pl->child[i]);
+	}
+	sys_close(&pl->status_child);
+}
+
+static void plumbing_close(struct plumbing *pl)
+{
+	plumbing_close_child(pl);
+	for (int i = 0; i < 3; i++) {
+		sys_close(&pl->guest[i]);
+		sys_close(&pl->host[i]);
+	}
+	sys_close(&pl->status);
+}
+
+static int make_pipe(struct plumbing *pl, int stream)
+{
+	int p[2];
+	int guest;
+
+	if (pipe2(p, O_CLOEXEC) < 0) {
+		return -errno;
+	}
+	guest = stream == 0 ? p[1] : p[0];
+	pl->child[stream] = stream == 0 ? p[0] : p[1];
+	pl->guest[stream] = guest;
+	return sys_rc(fcntl(guest, F_SETFL, O_NONBLOCK));
+}
+
+static int make_stream(struct plumbing *pl, uint32_t id, int stream, bool tty)
+{
+	int rc = tty ? 0 : make_pipe(pl, stream);
+
+	if (rc < 0) {
+		return rc;
+	}
+	pl->host[stream] = agent_dial(AP_PORT_STDIO(id, stream));
+	return pl->host[stream] < 0 ? pl->host[stream] : 0;
+}
+
+static int plumbing_make(struct plumbing *pl, uint32_t id, const struct ap_process *p,
+			 struct fail *f)
+{
+	bool tty = p && (p->flags & AP_P_TTY);
+	uint32_t wanted = !p ? 0 : tty ? AP_STDIO_IN : p->stdio;
+	int pair[2];
+	int rc = 0;
+
+	plumbing_init(pl);
+	for (int i = 0; i < 3 && rc == 0; i++) {
+		rc = wanted & (1u << i) ? make_stream(pl, id, i, tty) : 0;
+	}
+	if (rc == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		rc = -errno;
+	}
+	if (rc) {
+		plumbing_close(pl);
+		return fail_set(f, "stdio", rc, "stdio of process %u", id);
+	}
+	pl->status = pair[0];
+	pl->status_child = pair[1];
+	return 0;
+}
+
+/* --- handing over to the process's slot ------------------------------------------------------ */
+
+static uint64_t slot_ref(const struct agent *a, const struct proc *p, enum ref_kind kind,
+			 uint32_t stream)
+{
+	return ref_make(kind, (uint32_t)(p - a->procs), p->gen, stream);
+}
+
+/* The streams of pipes start now; a terminal's when its master arrives. */
+static int start_streams(struct agent *a, struct proc *p, struct plumbing *pl)
+{
+	int rc = 0;
+
+	if (p->tty) {
+		p->tty_host = pl->host[0];
+		pl->host[0] = -1;
+		return 0;
+	}
+	for (uint32_t i = 0; i < 3; i++) {
+		int one = 0;
+
+		if (pl->guest[i] >= 0) {
+			one = stream_open(&p->streams[i], a->ep, pl->guest[i],
+					  slot_ref(a, p, REF_GUEST, i), pl->host[i],
+					  slot_ref(a, p, REF_HOST, i), i == 0, i != 0);
+			pl->guest[i] = pl->host[i] = -1;
+		}
+		rc = rc ? rc : one;
+	}
+	return rc;
+}
+
+/* What only the agent may do to a child: it is root of the machine, the child perhaps not. */
+static int dress(const struct proc *p, const struct ap_process *spec)
+{
+	char path[48];
+	char text[16];
+	int rc = 0;
+
+	if (!spec) {
+		return 0;
+	}
+	if (spec->flags & AP_P_HAS_OOM) {
+		snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)p->pid);
+		snprintf(text, sizeof(text), "%d", spec->oom_score_adj);
+		rc = sys_write_file(-1, path, text);
+	}
+	if (rc == 0 && spec->cpus_initial &&
+	    syscall(SYS_sched_setaffinity, p->pid, sizeof(spec->cpus_initial),
+		    &spec->cpus_initial) < 0) {
+		return -errno;
+	}
+	return rc;
+}
+
+static int adopt(struct agent *a, struct proc *p, const struct ap_process *spec,
+		 struct plumbing *pl)
+{
+	int rc;
+
+	plumbing_close_child(pl);
+	p->phase = PROC_SETUP;
+	p->tty = spec && (spec->flags & AP_P_TTY);
+	p->status = pl->status;
+	pl->status = -1;
+	p->oom_before = cgroup_oom_kills(&a->cgroup);
+	p->n_rlimits = spec ? spec->n_rlimits : 0;
+	for (uint32_t i = 0; i < p->n_rlimits; i++) {
+		p->rlimits[i] = spec->rlimits[i];
+	}
+	rc = start_streams(a, p, pl);
+	plumbing_close(pl);
+	if (rc == 0) {
+		rc = agent_watch(a, p->status, slot_ref(a, p, REF_STATUS, 0), EPOLLIN);
+	}
+	rc = rc ? rc : dress(p, spec);
+	return rc ? rc : sys_rc(send(p->status, "G", 1, MSG_NOSIGNAL));
+}
+
+/* A child that can't be served any more; its end is told by the request's reply alone. */
+static int disown(struct proc *p, int rc, struct fail *f)
+{
+	(void)sys_pidfd_signal(p->pidfd, SIGKILL);
+	p->silent = true;
+	return fail_set(f, "spawn", rc, "start process %u", p->id);
+}
+
+/* --- cloning ------------------------------------------------------------------------------- */
+
+/* The cgroup for a new child: the container's, or where its init has gone (systemd does). */
+static int open_init_cgroup(const struct agent *a)
+{
+	char path[64];
+	char text[512];
+	char full[600];
+	char *at;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)a->procs[0].pid);
+	if (sys_read_file(-1, path, text, sizeof(text)) < 0 || !(at = strstr(text, "0::/"))) {
+		return -ENOENT;
+	}
+	at[strcspn(at, "\n")] = '\0';
+	snprintf(full, sizeof(full), LAYOUT_CGROUP "%s", at + 3);
+	return sys_rc(open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static int clone_child(struct agent *a, struct proc *p, uint64_t flags, struct child_args *args)
+{
+	struct va_clone_args ca = {.flags = flags | VA_CLONE_PIDFD,
+				   .pidfd = (uint64_t)(uintptr_t)&p->pidfd,
+				   .exit_signal = SIGCHLD};
+	int pid;
+
+	if (a->cgroup.dir >= 0) {
+		ca.flags |= VA_CLONE_INTO_CGROUP;
+		ca.cgroup = (uint64_t)a->cgroup.dir;
+	}
+	pid = sys_clone3(&ca);
+	if (pid == -EBUSY && a->procs[0].pid > 0) {
+		int dir = open_init_cgroup(a);
+
+		if (dir < 0) {
+			return dir;
+		}
+		ca.cgroup = (uint64_t)dir;
+		pid = sys_clone3(&ca);
+		if (pid != 0) {
+			close(dir);
+		}
+	}
+	if (pid == 0) {
+		child_main(args);
+	}
+	p->pid = pid > 0 ? pid : 0;
+	return pid;
+}
+
+static int write_map(pid_t pid, const char *file, const struct ap_idmap *map, uint32_t n)
+{
+	static char text[AP_MAX_IDMAPS * 36];
+	char path[48];
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < n; i++) {
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%u %u %u\n", map[i].inside,
+					map[i].outside, map[i].count);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	return n ? sys_write_file(-1, path, text) : 0;
+}
+
+int spawn_init(struct agent *a, struct proc *p, const struct ap_container *c, struct fail *f)
+{
+	const struct ap_process *spec = c->flags & AP_C_HAS_PROCESS ? &c->process : NULL;
+	struct child_args args = {.c = c, .p = spec, .target = -1, .ns = c->namespaces};
+	uint64_t now = AP_NS_USER | AP_NS_PID | AP_NS_UTS | AP_NS_IPC;
+	struct plumbing pl;
+	int rc = plumbing_make(&pl, p->id, spec, f);
+
+	if (rc) {
+		return rc;
+	}
+	memcpy(args.stdio, pl.child, sizeof(args.stdio));
+	args.status = pl.status_child;
+	/* time and cgroup namespaces are entered by the child, when it is where it shall be */
+	rc = clone_child(a, p, (c->namespaces & now) | VA_CLONE_NEWNS, &args);
+	if (rc < 0) {
+		plumbing_close(&pl);
+		return fail_set(f, "clone", rc, "clone the container's init");
+	}
+	rc = write_map(p->pid, "uid_map", c->uidmaps, c->n_uidmaps);
+	rc = rc ? rc : write_map(p->pid, "gid_map", c->gidmaps, c->n_gidmaps);
+	if (rc) {
+		plumbing_close(&pl);
+		return disown(p, rc, f);
+	}
+	rc = adopt(a, p, spec, &pl);
+	return rc < 0 ? disown(p, rc, f) : 0;
+}
+
+/* Clone with the container's pid namespace as the one for children. */
+static int clone_into(struct agent *a, struct proc *p, struct child_args *args)
+{
+	bool pid_ns = (a->namespaces & AP_NS_PID) != 0;
+	int rc = pid_ns ? sys_setns(args->target, VA_CLONE_NEWPID) : 0;
+
+	if (rc) {
+		return rc;
+	}
+	rc = clone_child(a, p, 0, args);
+	if (pid_ns && sys_setns(a->own_pid_ns, VA_CLONE_NEWPID) < 0) {
+		agent_die("lost the way back to the own pid namespace");
+	}
+	return rc;
+}
+
+int spawn_exec(struct agent *a, struct proc *p, const struct ap_process *spec, struct fail *f)
+{
+	struct child_args args = {.p = spec, .target = a->procs[0].pidfd, .ns = a->namespaces};
+	struct plumbing pl;
+	int rc = plumbing_make(&pl, p->id, spec, f);
+
+	if (rc) {
+		return rc;
+	}
+	memcpy(args.stdio, pl.child, sizeof(args.stdio));
+	args.status = pl.status_child;
+	rc = clone_into(a, p, &args);
+	if (rc < 0) {
+		plumbing_close(&pl);
+		return fail_set(f, "clone", rc, "clone into the container");
+	}
+	rc = adopt(a, p, spec, &pl);
+	return rc < 0 ? disown(p, rc, f) : 0;
+}
