@@ -174,6 +174,19 @@ $(BUILD)/tests/%: tests/c/%.c $(LIB_tests) $(ARCHIVES)
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests/c -I. $(LDFLAGS_ALL) -o $@ $< $(LIB_tests) \
 		-Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
 
+# The agent's own code, built for the host: its tests see nothing of the runtime but what it shares.
+LIB_agent := $(BUILD)/libagent.a
+$(LIB_agent): $(patsubst %.c,$(BUILD)/%.o,$(filter-out guest-agent/main.c guest-agent/mkinitramfs.c, \
+		$(wildcard guest-agent/*.c)))
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(patsubst %,$(BUILD)/tests/test_agent_%,container parts process): $(BUILD)/tests/%: tests/c/%.c \
+		$(LIB_agent) $(LIB_base)
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -Itests/c -I. $(LDFLAGS_ALL) -o $@ $< $(LIB_agent) $(LIB_base) -lcmocka
 
 .PHONY: unit
 unit: $(TEST_BINS)

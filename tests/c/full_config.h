@@ -32,7 +32,7 @@ static const char full_config[] =
 	"'startContainer':[{'path':'/h3'}],'poststart':[{'path':'/h4'}],'poststop':[{'path':'/"
 	"h5'}]},"
 	"'annotations':{'z.last':'1','a.first':'2'},"
-	"'linux':{'namespaces':[{'type':'pid'},{'type':'network','path':'/run/netns/x'},"
+	"'linux':{'namespaces':[{'type':'network','path':'/run/netns/x'},{'type':'pid'},"
 	"{'type':'uts'},{'type':'user'},{'type':'time'}],"
 	"'uidMappings':[{'containerID':0,'hostID':100000,'size':65536}],"
 	"'gidMappings':[{'containerID':0,'hostID':100000,'size':65536}],"

@@ -24,6 +24,7 @@
 
 #include <cmocka.h>
 
+#include "base/err.h"
 #include "sandbox/seccomp.h"
 
 /* In a child: true, or a line on stderr and return 1. Uses nothing but write(2). */
@@ -43,6 +44,21 @@ static inline void child_fail(const char *file, int line, const char *what, int 
 
 	(void)!write(2, text, (size_t)n); /* nowhere else to tell */
 }
+
+/* In a child: run a stage, with `&err` in the call; a failure is told and returned. */
+static inline int child_failed(const struct vr_err *err)
+{
+	child_fail(__FILE__, __LINE__, err->msg, err->code);
+	return 1;
+}
+
+#define STAGE(call)                                                                                \
+	do {                                                                                       \
+		struct vr_err err = VR_ERR_INIT;                                                   \
+		if ((call) != 0) {                                                                 \
+			return child_failed(&err);                                                 \
+		}                                                                                  \
+	} while (0)
 
 /* Return: wait status of a child that ends with fn's result. */
 static inline int child_run(int (*fn)(void *), void *arg)

@@ -110,7 +110,7 @@ static void broken_text_is_refused_with_its_place(void **state)
 	       "text.");
 	refuse("'a", EINVAL, "t.json: line 1, column 3: parse error: premature EOF");
 	refuse("// c\n1", EINVAL,
-	       "t.json: line 1, column 2: lexical error: probable comment found in input text, "
+	       "t.json: line 1, column 1: lexical error: probable comment found in input text, "
 	       "comments are not enabled.");
 }
 

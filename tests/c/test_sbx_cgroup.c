@@ -25,10 +25,10 @@ static char path[SBX_CGROUP_PATH_MAX]; /* of this test's cgroup */
 static int resolve_own(void)
 {
 	struct vr_err err = VR_ERR_INIT;
-	char id[64];
+	char wanted[64];
 
-	(void)snprintf(id, sizeof(id), "test_sbx_cgroup-%d", getpid());
-	CHECK(sbx_cgroup_resolve(NULL, id, path, &err) == 0);
+	(void)snprintf(wanted, sizeof(wanted), "/test_sbx_cgroup-%d", getpid());
+	CHECK(sbx_cgroup_resolve(wanted, "id", path, &err) == 0);
 	return 0;
 }
 

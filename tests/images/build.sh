@@ -7,8 +7,10 @@
 #
 #   OUTDIR/busybox.tar  the static busybox of this machine, nothing else
 #   OUTDIR/debian.tar   a minimal Debian of this machine's release, with perl and python3
+#   OUTDIR/store        both as localhost/busybox and localhost/debian in a read-only image store
+#                       of podman's, see load.sh; missing if this machine has no overlay file system
 #
-# Both are kept in ${XDG_CACHE_HOME:-~/.cache}/volt-runc/images under a key made of what goes into
+# All are kept in ${XDG_CACHE_HOME:-~/.cache}/volt-runc/images under a key made of what goes into
 # them. debian.tar comes from the mirror that apt is configured for, and needs root; the containers
 # made from them need no network.
 set -euo pipefail
@@ -143,7 +145,40 @@ make_debian() {
 	pack "$root" "$1"
 }
 
-# --- both ----------------------------------------------------------------------------------------
+# --- store ---------------------------------------------------------------------------------------
+
+store_key() {
+	printf '%s\n' "$(busybox_key)" "$(debian_key)" | sha256sum | cut -c 1-16
+}
+
+# Importing takes seconds here and minutes in an emulated machine, so it is done here and once. A
+# mount namespace keeps podman's mounts away from this machine.
+make_store() {
+	local new=$work/store name
+	local -a podman=(podman --root "$new" --runroot "$work/run" --tmpdir "$work/tmp"
+		--storage-driver overlay --events-backend none --cgroup-manager cgroupfs)
+	for name in busybox debian; do
+		unshare --mount "${podman[@]}" import --quiet --change 'CMD ["/bin/sh"]' \
+			"$cache/$name-$("${name}_key").tar" "localhost/$name:latest" \
+			>>"$work/podman.log" 2>&1 || return 1
+	done
+	find "$new" -mindepth 1 -maxdepth 1 ! -name 'overlay*' -exec rm -rf {} +
+	rm -rf "$new/overlay-containers"
+	mv "$new" "$1"
+}
+
+provide_store() {
+	local store
+	store=$cache/store-$(store_key)
+	if [ ! -d "$store" ]; then
+		phase "make store"
+		make_store "$store" || phase "no store: $(tail -n 1 "$work/podman.log")"
+	fi
+	rm -f "$1/store"
+	[ ! -d "$store" ] || ln -s "$store" "$1/store"
+}
+
+# --- all -----------------------------------------------------------------------------------------
 
 # provide NAME OUTDIR - makes the image unless the cache has it, and puts it into OUTDIR
 provide() {
@@ -171,6 +206,7 @@ main() {
 	trap 'exit 130' INT TERM
 	provide busybox "$1"
 	provide debian "$1"
+	provide_store "$1"
 }
 
 main "$@"
