@@ -236,6 +236,7 @@ noreturn void fsproc_main(const struct fs_plan *plan)
 	proctitle_set("volt-fs", plan->id);
 	(void)setsid(); /* fails only for a group leader */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* an inherited file size limit must not let the guest end us */
 	if (!f) {
 		(void)vr_err_set(&err, ENOMEM, "create the file server: out of memory");
 	} else if (sbx_null_fds(std_fds, VR_ARRAY_SIZE(std_fds)) < 0) {

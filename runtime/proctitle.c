@@ -6,6 +6,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "base/checked.h"
+
+#define TITLE_MAX 300
+
 static char *area;
 static size_t area_len;
 
@@ -27,9 +31,12 @@ void proctitle_init(int argc, char **argv)
 
 void proctitle_set(const char *role, const char *id)
 {
-	(void)prctl(PR_SET_NAME, role); /* cosmetic, like all of this */
+	char title[TITLE_MAX];
+
+	(void)snprintf(title, sizeof(title), "%s: %s", role, id); /* @id may lie in the area itself */
+	(void)prctl(PR_SET_NAME, role);				  /* cosmetic, like all of this */
 	if (area_len > 1) {
 		memset(area, 0, area_len);
-		(void)snprintf(area, area_len, "%s: %s", role, id);
+		memcpy(area, title, strnlen(title, VR_MIN(area_len - 1, sizeof(title))));
 	}
 }

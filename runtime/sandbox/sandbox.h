@@ -113,7 +113,7 @@ int sbx_stage_vmm_started(struct vr_err *err) __attribute__((warn_unused_result)
  *          SBX_ROLE_FS.
  * Mustn't: lose the re-open through tree->proc_self_fd.
  * After:   no file outside the shares, no program, no socket, no device node, no process.
- *          test_sbx_stages: fs_*
+ *          test_sbx_stage_fs
  *
  * The parent-death signal does not survive the server's changes of its fs uid: watch
  * a socket instead.
