@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* annotations.c - settings of ours among a container's annotations; see annotations.h */
+#include "oci/annotations.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+static int set_rootfs(struct oci_settings *s, const char *value)
+{
+	if (strcmp(value, "share") == 0) {
+		s->rootfs = OCI_ROOTFS_SHARE;
+	} else if (strcmp(value, "image") == 0) {
+		s->rootfs = OCI_ROOTFS_IMAGE;
+	} else {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_number(const char *value, uint32_t min, uint32_t max, struct oci_opt_u32 *out)
+{
+	unsigned long v;
+	char *end;
+
+	if (!isdigit((unsigned char)value[0])) {
+		return -EINVAL;
+	}
+	errno = 0;
+	v = strtoul(value, &end, 10);
+	if (errno != 0 || *end != '\0' || v < min || v > max) {
+		return -EINVAL;
+	}
+	*out = (struct oci_opt_u32){.set = true, .v = (uint32_t)v};
+	return 0;
+}
+
+static int set_memory(struct oci_settings *s, const char *value)
+{
+	return parse_number(value, OCI_MEMORY_MIB_MIN, OCI_MEMORY_MIB_MAX, &s->memory_mib);
+}
+
+static int set_vcpus(struct oci_settings *s, const char *value)
+{
+	return parse_number(value, 1, OCI_VCPUS_MAX, &s->vcpus);
+}
+
+static const struct oci_annotation table[] = {
+	{"dev.volt.rootfs", "share or image", "share",
+	 "serve the rootfs from the host, or pack it into an image before the boot"},
+	{"dev.volt.memory", "a number from 64 to 1048576", "from the memory limit, else 512",
+	 "memory of the machine in MiB"},
+	{"dev.volt.vcpus", "a number from 1 to 64", "from the CPU limits",
+	 "number of virtual CPUs"},
+};
+
+static int (*const setters[])(struct oci_settings *s, const char *value) = {
+	set_rootfs,
+	set_memory,
+	set_vcpus,
+};
+
+_Static_assert(VR_ARRAY_SIZE(table) == VR_ARRAY_SIZE(setters), "a setter for each name");
+_Static_assert(OCI_MEMORY_MIB_MIN == 64 && OCI_MEMORY_MIB_MAX == 1048576 && OCI_VCPUS_MAX == 64,
+	       "the table's words name the bounds");
+
+const struct oci_annotation *oci_annotations_table(size_t *out_n)
+{
+	*out_n = VR_ARRAY_SIZE(table);
+	return table;
+}
+
+static int set_one(const char *name, const struct oci_kv *kv, struct oci_settings *s,
+		   struct vr_err *err)
+{
+	for (size_t i = 0; i < VR_ARRAY_SIZE(table); i++) {
+		if (strcmp(table[i].name, kv->key) != 0) {
+			continue;
+		}
+		if (setters[i](s, kv->value) < 0) {
+			return vr_err_set(err, EINVAL,
+					  "%s: annotations[\"%s\"]: must be %s, not '%.100s'", name,
+					  kv->key, table[i].values, kv->value);
+		}
+		return 0;
+	}
+	return vr_err_set(err, EINVAL, "%s: annotations[\"%.100s\"]: no such setting", name,
+			  kv->key);
+}
+
+int oci_settings_parse(const char *name, const struct oci_kvs *annotations,
+		       struct oci_settings *out, struct vr_err *err)
+{
+	struct oci_settings s = {.rootfs = OCI_ROOTFS_SHARE};
+
+	for (size_t i = 0; i < annotations->n; i++) {
+		const struct oci_kv *kv = &annotations->v[i];
+		int r;
+
+		if (strncmp(kv->key, OCI_ANNOTATION_PREFIX, strlen(OCI_ANNOTATION_PREFIX)) != 0) {
+			continue;
+		}
+		r = set_one(name, kv, &s, err);
+		if (r < 0) {
+			return r;
+		}
+	}
+	*out = s;
+	return 0;
+}
