@@ -13,10 +13,9 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "cmd.h"
+#include "oci/state.h"
 #include "proctitle.h"
 #include "version.h"
-
-#define SPEC_VERSION "1.2.0"
 
 static const struct cmd commands[] = {
 	{"create", cmd_create, "boot a VM for a bundle and prepare its process"},
@@ -31,7 +30,7 @@ static const struct cmd commands[] = {
 static void print_version(void)
 {
 	printf("volt-runc version %s\ncommit: %s\nspec: %s\n", VOLT_VERSION, VOLT_COMMIT,
-	       SPEC_VERSION);
+	       OCI_SPEC_VERSION);
 }
 
 static void print_help(const struct opt *table, size_t n)

@@ -123,7 +123,11 @@ static void rights_of_the_process(void **state)
 	assert_has(out, "CapInh:\t0000000000000020\nCapPrm:\t0000000000000020\n"
 			"CapEff:\t0000000000000020\nCapBnd:\t0000000000000021\n"
 			"CapAmb:\t0000000000000020\nNoNewPrivs:\t1\n");
-	assert_has(out, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+	assert_has(out, "SigBlk:\t0000000000000000\n");
+	/* glibc's posix_spawn leaves its own signals 32 and 33 ignored in every child of make. */
+	if (!strstr(out, "SigIgn:\t0000000180000000\n")) {
+		assert_has(out, "SigIgn:\t0000000000000000\n");
+	}
 	assert_has(out, "/made/for/me\nhome=/home/user\n321\n0027\n");
 	free(out);
 }

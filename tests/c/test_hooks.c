@@ -155,7 +155,9 @@ static void descriptors_do_not_leak(void **state)
 
 static void signals_are_default_in_hooks(void **state)
 {
-	struct oci_hook h = shell("grep -E 'Sig(Blk|Ign)' /proc/self/status | tr -d '\\t' > $OUT");
+	/* glibc's posix_spawn leaves its own signals 32 and 33 ignored in every child of make. */
+	struct oci_hook h = shell("grep -E 'Sig(Blk|Ign)' /proc/self/status | tr -d '\\t' |"
+				  " sed 's/Ign:0000000180000000/Ign:0000000000000000/' > $OUT");
 	struct vr_err err = VR_ERR_INIT;
 	sigset_t set;
 	sigset_t old;
