@@ -25,7 +25,7 @@ struct agent_client {
 	bool greeted;
 	bool have_header;
 	struct ap_header header;
-	size_t in_len; /* bytes of header or payload collected */
+	size_t in_len;	/* bytes of header or payload collected */
 	size_t out_off; /* first unsent byte */
 	size_t out_len; /* end of queued bytes */
 	uint8_t head[AP_HEADER_LEN];

@@ -33,7 +33,8 @@ int cmd_args(const char *name, const char *usage, const struct opt *table, size_
 	}
 	count = argc - next;
 	if (count < min || count > max) {
-		return vr_err_set(err, EINVAL, "%s: %s arguments: usage: volt-runc %s [OPTION]... %s", name,
+		return vr_err_set(err, EINVAL,
+				  "%s: %s arguments: usage: volt-runc %s [OPTION]... %s", name,
 				  count < min ? "missing" : "too many", name, usage);
 	}
 	*out_operands = argv + next;

@@ -22,8 +22,10 @@ static int parse(const char *name, bool is_run, int argc, char **argv, struct cr
 {
 	const struct opt table[] = {
 		{"bundle", 'b', OPT_STRING, &out->launch.bundle, "bundle directory (default: .)"},
-		{"config", 'f', OPT_STRING, &out->launch.config, "config file (default: config.json of the bundle)"},
-		{"pid-file", 0, OPT_STRING, &out->launch.pid_file, "write the container's pid to this file"},
+		{"config", 'f', OPT_STRING, &out->launch.config,
+		 "config file (default: config.json of the bundle)"},
+		{"pid-file", 0, OPT_STRING, &out->launch.pid_file,
+		 "write the container's pid to this file"},
 		{"console-socket", 0, OPT_STRING, &out->launch.console_socket,
 		 "Unix socket that receives the terminal's master"},
 		{"no-pivot", 0, OPT_IGNORED_SWITCH, NULL, "accepted, has no effect"},
@@ -118,7 +120,8 @@ int cmd_run(const struct globals *g, int argc, char **argv, struct vr_err *err)
 	}
 	rc = start(g, args.launch.id, err);
 	if (rc < 0) {
-		(void)!container_delete(g, args.launch.id, true, &ignored); /* the start's failure counts */
+		(void)!container_delete(g, args.launch.id, true,
+					&ignored); /* the start's failure counts */
 		return rc;
 	}
 	if (args.detach) {

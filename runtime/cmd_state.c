@@ -36,7 +36,11 @@ int cmd_state(const struct globals *g, int argc, char **argv, struct vr_err *err
 	return rc;
 }
 
-enum list_format { LIST_TABLE, LIST_JSON, LIST_QUIET };
+enum list_format {
+	LIST_TABLE,
+	LIST_JSON,
+	LIST_QUIET
+};
 
 struct listing {
 	const struct globals *g;
@@ -111,13 +115,15 @@ int cmd_list(const struct globals *g, int argc, char **argv, struct vr_err *err)
 		{"quiet", 'q', OPT_SWITCH, &quiet, "ids only"},
 	};
 	char **operands;
-	int rc = cmd_args("list", "", table, VR_ARRAY_SIZE(table), 0, 0, argc, argv, &operands, err);
+	int rc =
+		cmd_args("list", "", table, VR_ARRAY_SIZE(table), 0, 0, argc, argv, &operands, err);
 
 	if (rc != 0) {
 		return rc < 0 ? rc : 0;
 	}
 	if (strcmp(format, "table") != 0 && strcmp(format, "json") != 0) {
-		return vr_err_set(err, EINVAL, "list: option '--format': '%s' is neither table nor json",
+		return vr_err_set(err, EINVAL,
+				  "list: option '--format': '%s' is neither table nor json",
 				  format);
 	}
 	l.format = strcmp(format, "json") == 0 ? LIST_JSON : LIST_TABLE;

@@ -37,7 +37,8 @@ int container_open(const struct globals *g, const char *id, bool lock, struct co
 	}
 	rc = oci_root_open(g->root, false, &out->root_fd, err);
 	if (rc == -ENOENT) {
-		return vr_err_set(err, ENOENT, "container '%s' does not exist: container does not exist", id);
+		return vr_err_set(err, ENOENT,
+				  "container '%s' does not exist: container does not exist", id);
 	}
 	if (rc == 0) {
 		rc = oci_container_open(out->root_fd, id, &out->dir, err);
@@ -124,7 +125,8 @@ static void kill_proc(const struct oci_state *s, const struct oci_proc *p)
 	if (oci_proc_alive(s, p)) {
 		pidfd = vr_pidfd_open_checked(p->pid, p->start);
 		if (pidfd >= 0) {
-			(void)!vr_pidfd_send_signal(pidfd, SIGKILL); /* fails only when it is gone */
+			(void)!vr_pidfd_send_signal(pidfd,
+						    SIGKILL); /* fails only when it is gone */
 		}
 	}
 }

@@ -22,7 +22,10 @@ struct container {
 	bool have_state;
 };
 
-#define CONTAINER_INIT {.root_fd = -1, .dir = OCI_CONTAINER_INIT}
+#define CONTAINER_INIT                                                                             \
+	{                                                                                          \
+		.root_fd = -1, .dir = OCI_CONTAINER_INIT                                           \
+	}
 
 /**
  * container_open() - find it and read its state

@@ -27,8 +27,9 @@
 
 /** enum ctl_type - requests. The values travel: never renumber. */
 enum ctl_type {
-	CTL_START = 1,	/* {}: run the prepared process */
-	CTL_SIGNAL = 2, /* {u32 signo, u32 all}: signal the container's init, or all its processes */
+	CTL_START = 1, /* {}: run the prepared process */
+	CTL_SIGNAL =
+		2, /* {u32 signo, u32 all}: signal the container's init, or all its processes */
 	CTL_TYPE_COUNT,
 };
 

@@ -209,9 +209,9 @@ static int prepare(struct fsproc *f, struct vr_err *err)
 		return vr_err_sys(err, errno, "join the container's user namespace");
 	}
 	const int keep[] = {
-		plan->report_fd,       plan->vmm_fd,	      plan->alive_fd, plan->wires.irq_fd,
-		plan->wires.kick_fd[0], plan->wires.kick_fd[1], tree.root_fd,   tree.proc_self_fd,
-		vr_log_fd(),
+		plan->report_fd,    plan->vmm_fd,	    plan->alive_fd,
+		plan->wires.irq_fd, plan->wires.kick_fd[0], plan->wires.kick_fd[1],
+		tree.root_fd,	    tree.proc_self_fd,	    vr_log_fd(),
 	};
 	rc = sbx_close_fds(keep, VR_ARRAY_SIZE(keep));
 	if (rc < 0) {
@@ -236,7 +236,8 @@ noreturn void fsproc_main(const struct fs_plan *plan)
 	proctitle_set("volt-fs", plan->id);
 	(void)setsid(); /* fails only for a group leader */
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN); /* an inherited file size limit must not let the guest end us */
+	(void)signal(SIGXFSZ,
+		     SIG_IGN); /* an inherited file size limit must not let the guest end us */
 	if (!f) {
 		(void)vr_err_set(&err, ENOMEM, "create the file server: out of memory");
 	} else if (sbx_null_fds(std_fds, VR_ARRAY_SIZE(std_fds)) < 0) {

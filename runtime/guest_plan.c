@@ -26,8 +26,8 @@ static int too_many(const char *what, size_t n, size_t max, struct vr_err *err)
 	if (n <= max) {
 		return 0;
 	}
-	return vr_err_set(err, E2BIG, "config.json: %s: %zu entries, at most %zu are possible", what,
-			  n, max);
+	return vr_err_set(err, E2BIG, "config.json: %s: %zu entries, at most %zu are possible",
+			  what, n, max);
 }
 
 static void process_caps(const struct oci_caps *caps, struct ap_process *out)
@@ -117,7 +117,8 @@ int guest_plan_process(const struct oci_process *proc, struct ap_process *out, s
 	}
 	process_caps(proc->caps, out);
 	process_scheduling(proc, out);
-	OCI_FOREACH (rl, &proc->rlimits) {
+	OCI_FOREACH(rl, &proc->rlimits)
+	{
 		out->rlimits[out->n_rlimits++] = (struct ap_rlimit){
 			.resource = (uint32_t)rl->resource, .soft = rl->soft, .hard = rl->hard};
 	}
@@ -135,13 +136,14 @@ int guest_plan_process(const struct oci_process *proc, struct ap_process *out, s
 static uint32_t namespaces(const struct oci_linux *l)
 {
 	static const uint32_t flag[OCI_NS_COUNT] = {
-		[OCI_NS_PID] = AP_NS_PID,     [OCI_NS_MOUNT] = AP_NS_MOUNT,
-		[OCI_NS_IPC] = AP_NS_IPC,     [OCI_NS_UTS] = AP_NS_UTS,
+		[OCI_NS_PID] = AP_NS_PID,	[OCI_NS_MOUNT] = AP_NS_MOUNT,
+		[OCI_NS_IPC] = AP_NS_IPC,	[OCI_NS_UTS] = AP_NS_UTS,
 		[OCI_NS_CGROUP] = AP_NS_CGROUP, [OCI_NS_TIME] = AP_NS_TIME,
 	};
 	uint32_t flags = AP_NS_MOUNT;
 
-	OCI_FOREACH (ns, &l->namespaces) {
+	OCI_FOREACH(ns, &l->namespaces)
+	{
 		flags |= flag[ns->type];
 	}
 	return flags;
@@ -153,9 +155,9 @@ static bool device_is_virtual(const struct oci_device *d)
 	static const struct {
 		int64_t major, minor;
 	} table[] = {
-		{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {1, 11}, {5, 0}, {5, 1}, {5, 2},
-		{10, 200}, /* net/tun */
-		{10, 229}, /* fuse */
+		{1, 3},	   {1, 5}, {1, 7}, {1, 8}, {1, 9},
+		{1, 11},   {5, 0}, {5, 1}, {5, 2}, {10, 200}, /* net/tun */
+		{10, 229},				      /* fuse */
 	};
 
 	if (d->type == 'p') {
@@ -171,9 +173,11 @@ static bool device_is_virtual(const struct oci_device *d)
 
 static int devices(const struct oci_linux *l, struct ap_container *c, struct vr_err *err)
 {
-	OCI_FOREACH (d, &l->devices) {
+	OCI_FOREACH(d, &l->devices)
+	{
 		if (!device_is_virtual(d)) {
-			vr_debug("config.json: linux.devices: '%s' is a device of the host, left out",
+			vr_debug("config.json: linux.devices: '%s' is a device of the host, left "
+				 "out",
 				 d->path);
 			continue;
 		}
@@ -197,7 +201,8 @@ static int sysctls(const struct oci_linux *l, struct ap_container *c, struct vr_
 {
 	int rc = too_many("linux.sysctl", l->sysctl.n, AP_MAX_SYSCTLS, err);
 
-	OCI_FOREACH (kv, &l->sysctl) {
+	OCI_FOREACH(kv, &l->sysctl)
+	{
 		if (rc == 0) {
 			c->sysctls[c->n_sysctls++] =
 				(struct ap_kv){.key = kv->key, .value = kv->value};
@@ -208,7 +213,8 @@ static int sysctls(const struct oci_linux *l, struct ap_container *c, struct vr_
 
 static void time_offsets(const struct oci_linux *l, struct ap_container *c)
 {
-	OCI_FOREACH (t, &l->time_offsets) {
+	OCI_FOREACH(t, &l->time_offsets)
+	{
 		c->flags |= AP_C_TIME_OFFSETS;
 		if (strcmp(t->key, "monotonic") == 0) {
 			c->monotonic_s = t->secs;
@@ -232,7 +238,8 @@ static int hooks(const struct oci_spec *spec, struct ap_container *c, struct vr_
 	if (rc < 0) {
 		return rc;
 	}
-	OCI_FOREACH (h, v) {
+	OCI_FOREACH(h, v)
+	{
 		c->hooks[c->n_hooks++] = (struct ap_hook){
 			.path = h->path,
 			.args = strv(&h->args),

@@ -50,8 +50,8 @@ int guest_plan_build(const struct oci_spec *spec, struct guest_plan *out, struct
  *
  * Return: 0, or -E2BIG with @err. Strings stay the spec's.
  */
-int guest_plan_process(const struct oci_process *proc, struct ap_process *out,
-		       struct vr_err *err) __attribute__((warn_unused_result));
+int guest_plan_process(const struct oci_process *proc, struct ap_process *out, struct vr_err *err)
+	__attribute__((warn_unused_result));
 
 void guest_plan_finish(struct guest_plan *plan);
 

@@ -108,8 +108,8 @@ static const char *virtual_device_path(const struct stat *st)
 		unsigned major, minor;
 		const char *path;
 	} table[] = {
-		{1, 3, "/dev/null"},	{1, 5, "/dev/zero"},	{1, 7, "/dev/full"},
-		{1, 8, "/dev/random"},	{1, 9, "/dev/urandom"}, {5, 0, "/dev/tty"},
+		{1, 3, "/dev/null"},	{1, 5, "/dev/zero"},	   {1, 7, "/dev/full"},
+		{1, 8, "/dev/random"},	{1, 9, "/dev/urandom"},	   {5, 0, "/dev/tty"},
 		{10, 229, "/dev/fuse"}, {10, 200, "/dev/net/tun"},
 	};
 
@@ -231,7 +231,8 @@ int guest_plan_mounts(const struct oci_spec *spec, struct guest_plan *plan, stru
 	int rc;
 
 	if (spec->mounts.n > AP_MAX_MOUNTS) {
-		return vr_err_set(err, E2BIG, "config.json: mounts: %zu entries, at most %u are possible",
+		return vr_err_set(err, E2BIG,
+				  "config.json: mounts: %zu entries, at most %u are possible",
 				  spec->mounts.n, AP_MAX_MOUNTS);
 	}
 	for (size_t i = 0; i < spec->mounts.n; i++) {

@@ -77,8 +77,9 @@ static int load_spec(struct creation *c, const struct launch_opts *o, struct vr_
 		rc = oci_settings_parse("config.json", &l->spec->annotations, &settings, err);
 	}
 	if (rc == 0 && settings.rootfs != OCI_ROOTFS_SHARE) {
-		rc = vr_err_set(err, ENOTSUP,
-				"config.json: annotations: dev.volt.rootfs: 'image' is not supported yet");
+		rc = vr_err_set(
+			err, ENOTSUP,
+			"config.json: annotations: dev.volt.rootfs: 'image' is not supported yet");
 	}
 	if (rc < 0) {
 		return rc;

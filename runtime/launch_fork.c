@@ -87,7 +87,8 @@ static void run_fs(struct launch *l)
 		.userns_fd = -1,
 		.rootfs = {.fd = l->rootfs_fd,
 			   .path = l->spec->root->path,
-			   .flags = SBX_SHARE_RECURSIVE | (l->spec->root->readonly ? SBX_SHARE_RO : 0)},
+			   .flags = SBX_SHARE_RECURSIVE |
+				    (l->spec->root->readonly ? SBX_SHARE_RO : 0)},
 		.shares = l->guest.shares,
 		.n_shares = l->guest.n_shares,
 	};

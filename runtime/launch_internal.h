@@ -20,7 +20,12 @@
 
 #define LAUNCH_REPORT_TIMEOUT_MS 90000 /* longer than the vmm's own deadline for the guest */
 
-enum role { ROLE_SHIM, ROLE_VMM, ROLE_FS, ROLE_COUNT };
+enum role {
+	ROLE_SHIM,
+	ROLE_VMM,
+	ROLE_FS,
+	ROLE_COUNT
+};
 
 /**
  * struct launch - all fds are -1 until opened, and closed by launch_finish()
@@ -59,7 +64,8 @@ struct launch {
 };
 
 /** launch_open() - @dirfd: the container's state directory */
-int launch_open(struct launch *l, int dirfd, struct vr_err *err) __attribute__((warn_unused_result));
+int launch_open(struct launch *l, int dirfd, struct vr_err *err)
+	__attribute__((warn_unused_result));
 /** launch_fork() - start the roles; those already started end by themselves when a later one fails */
 int launch_fork(struct launch *l, struct vr_err *err) __attribute__((warn_unused_result));
 /** launch_init()/launch_finish() - closes and frees; does not wait for roles */

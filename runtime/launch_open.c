@@ -69,10 +69,10 @@ static void pair_close(int pair[2])
 void launch_finish(struct launch *l)
 {
 	int *const fds[] = {
-		&l->kvm_fd,   &l->kernel_fd, &l->initramfs_fd, &l->ram_fd,	  &l->rootfs_fd,
-		&l->alive_fd, &l->reason_fd, &l->control_fd,   &l->null_fd,	  &l->wires.irq_fd,
-		&l->stdio[0], &l->stdio[1],  &l->stdio[2],     &l->wires.kick_fd[0], &l->wires.kick_fd[1],
-		&l->rootfs_tree_fd,
+		&l->kvm_fd,    &l->kernel_fd,	     &l->initramfs_fd,	   &l->ram_fd,
+		&l->rootfs_fd, &l->alive_fd,	     &l->reason_fd,	   &l->control_fd,
+		&l->null_fd,   &l->wires.irq_fd,     &l->stdio[0],	   &l->stdio[1],
+		&l->stdio[2],  &l->wires.kick_fd[0], &l->wires.kick_fd[1], &l->rootfs_tree_fd,
 	};
 
 	for (size_t i = 0; i < VR_ARRAY_SIZE(fds); i++) {
@@ -177,8 +177,9 @@ static int open_terminal(struct launch *l, struct vr_err *err)
 	int rc;
 
 	if (!l->o->console_socket && !l->o->console_fd) {
-		return vr_err_set(err, EINVAL,
-				  "cannot allocate tty if runc will detach without setting console socket");
+		return vr_err_set(
+			err, EINVAL,
+			"cannot allocate tty if runc will detach without setting console socket");
 	}
 	rc = console_open(p->rows, p->cols, &l->console, err);
 	if (rc == 0 && l->o->console_socket) {
@@ -212,8 +213,9 @@ static int open_stdio(struct launch *l, struct vr_err *err)
 		return open_terminal(l, err);
 	}
 	if (l->o->console_socket) {
-		return vr_err_set(err, EINVAL,
-				  "cannot use console socket if runc will not detach or allocate tty");
+		return vr_err_set(
+			err, EINVAL,
+			"cannot use console socket if runc will not detach or allocate tty");
 	}
 	for (int i = 0; i < 3; i++) {
 		/* A caller may have closed any of them. */
@@ -232,14 +234,15 @@ static int open_stdio(struct launch *l, struct vr_err *err)
 static int open_namespaces(struct launch *l, struct vr_err *err)
 {
 	static const int flag[OCI_NS_COUNT] = {
-		[OCI_NS_PID] = CLONE_NEWPID,   [OCI_NS_NETWORK] = CLONE_NEWNET,
-		[OCI_NS_MOUNT] = CLONE_NEWNS,  [OCI_NS_IPC] = CLONE_NEWIPC,
-		[OCI_NS_UTS] = CLONE_NEWUTS,   [OCI_NS_USER] = CLONE_NEWUSER,
+		[OCI_NS_PID] = CLONE_NEWPID,	   [OCI_NS_NETWORK] = CLONE_NEWNET,
+		[OCI_NS_MOUNT] = CLONE_NEWNS,	   [OCI_NS_IPC] = CLONE_NEWIPC,
+		[OCI_NS_UTS] = CLONE_NEWUTS,	   [OCI_NS_USER] = CLONE_NEWUSER,
 		[OCI_NS_CGROUP] = CLONE_NEWCGROUP, [OCI_NS_TIME] = CLONE_NEWTIME,
 	};
 	int fd, rc;
 
-	OCI_FOREACH (ns, &l->spec->linux_->namespaces) {
+	OCI_FOREACH(ns, &l->spec->linux_->namespaces)
+	{
 		if (!ns->path) {
 			/* The shim makes its mount namespace itself; time is the guest's alone. */
 			if (ns->type != OCI_NS_MOUNT && ns->type != OCI_NS_TIME) {
@@ -252,7 +255,8 @@ static int open_namespaces(struct launch *l, struct vr_err *err)
 			return vr_err_wrap(err, "config.json: linux.namespaces");
 		}
 		if (ns->type == OCI_NS_MOUNT || ns->type == OCI_NS_PID || ns->type == OCI_NS_TIME) {
-			(void)close(fd); /* of the right type, but the guest's processes can't be there */
+			(void)close(
+				fd); /* of the right type, but the guest's processes can't be there */
 			continue;
 		}
 		l->ns_fds[l->n_ns_fds++] = fd;
@@ -266,8 +270,8 @@ static int open_trees(struct launch *l, struct vr_err *err)
 	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
 	const struct sbx_share *s;
 
-	l->rootfs_tree_fd = (int)syscall(SYS_open_tree, l->rootfs_fd, "",
-					 flags | AT_EMPTY_PATH | AT_RECURSIVE);
+	l->rootfs_tree_fd =
+		(int)syscall(SYS_open_tree, l->rootfs_fd, "", flags | AT_EMPTY_PATH | AT_RECURSIVE);
 	if (l->rootfs_tree_fd < 0) {
 		return vr_err_sys(err, errno, "clone the mounts of the root filesystem");
 	}
@@ -302,8 +306,9 @@ static int encode_create(struct launch *l, struct vr_err *err)
 	}
 	n = ap_encode_create(l->guest.container, CREATE_REQUEST_ID, l->create_frame, cap);
 	if (n < 0) {
-		return vr_err_set(err, (int)-n,
-				  "config.json: too large for the guest agent (1 MiB with all strings)");
+		return vr_err_set(
+			err, (int)-n,
+			"config.json: too large for the guest agent (1 MiB with all strings)");
 	}
 	l->create_len = (size_t)n;
 	return 0;
@@ -312,7 +317,8 @@ static int encode_create(struct launch *l, struct vr_err *err)
 int launch_open(struct launch *l, int dirfd, struct vr_err *err)
 {
 	int (*const steps[])(struct launch *, struct vr_err *) = {
-		encode_create, open_machine, open_pairs, open_wires, open_stdio, open_namespaces, open_trees,
+		encode_create, open_machine,	open_pairs, open_wires,
+		open_stdio,    open_namespaces, open_trees,
 	};
 	int rc;
 

@@ -51,7 +51,8 @@ static int log_open(const struct globals *g, struct vr_err *err)
 	enum vr_log_level level = g->debug ? VR_LOG_DEBUG : VR_LOG_ERROR;
 
 	if (g->log_format && vr_log_format_parse(g->log_format, &format) < 0) {
-		return vr_err_set(err, EINVAL, "option '--log-format': '%s' is neither text nor json",
+		return vr_err_set(err, EINVAL,
+				  "option '--log-format': '%s' is neither text nor json",
 				  g->log_format);
 	}
 	if (g->log_level && !g->debug && vr_log_level_parse(g->log_level, &level) < 0) {
@@ -71,9 +72,10 @@ static int cgroup_manager_parse(struct globals *g, struct vr_err *err)
 	} else if (strcmp(g->cgroup_manager, "disabled") == 0) {
 		g->no_cgroup = true;
 	} else {
-		return vr_err_set(err, EINVAL,
-				  "option '--cgroup-manager': '%s' is none of cgroupfs, systemd, disabled",
-				  g->cgroup_manager);
+		return vr_err_set(
+			err, EINVAL,
+			"option '--cgroup-manager': '%s' is none of cgroupfs, systemd, disabled",
+			g->cgroup_manager);
 	}
 	return 0;
 }
@@ -109,8 +111,10 @@ static int run(struct globals *g, int argc, char **argv, struct vr_err *err)
 		{"log-format", 0, OPT_STRING, &g->log_format, "text or json"},
 		{"log-level", 0, OPT_STRING, &g->log_level, "error, warn, info or debug"},
 		{"debug", 0, OPT_SWITCH, &g->debug, "same as --log-level debug"},
-		{"systemd-cgroup", 0, OPT_SWITCH, &g->systemd_cgroup, "cgroups are made by systemd"},
-		{"cgroup-manager", 0, OPT_STRING, &g->cgroup_manager, "cgroupfs, systemd or disabled"},
+		{"systemd-cgroup", 0, OPT_SWITCH, &g->systemd_cgroup,
+		 "cgroups are made by systemd"},
+		{"cgroup-manager", 0, OPT_STRING, &g->cgroup_manager,
+		 "cgroupfs, systemd or disabled"},
 		{"rootless", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
 		{"criu", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
 		{"version", 'v', OPT_SWITCH, &g->version, "print the version"},

@@ -101,7 +101,9 @@ static int parse_one(struct cursor *c, const struct opt *table, size_t n, struct
 
 	if (!o && !is_long) {
 		o = find_short(table, n, name[0]);
-		if (o && name[1] != '\0') { /* -fvalue, or several switches in one word: only the former */
+		if (o &&
+		    name[1] !=
+			    '\0') { /* -fvalue, or several switches in one word: only the former */
 			value = takes_value(o) ? name + 1 : NULL;
 			o = value ? o : NULL;
 		}
@@ -112,9 +114,10 @@ static int parse_one(struct cursor *c, const struct opt *table, size_t n, struct
 	}
 	if (takes_value(o) && !value) {
 		if (c->i + 1 >= c->argc) {
-			return vr_err_set(err, EINVAL,
-					  "%s: flag needs an argument: option '--%s' requires an argument",
-					  c->what, o->name);
+			return vr_err_set(
+				err, EINVAL,
+				"%s: flag needs an argument: option '--%s' requires an argument",
+				c->what, o->name);
 		}
 		value = c->argv[++c->i];
 	}

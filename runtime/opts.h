@@ -15,9 +15,9 @@
 #include "base/err.h"
 
 enum opt_kind {
-	OPT_SWITCH, /* bool * */
-	OPT_STRING, /* const char ** */
-	OPT_COUNT,  /* unsigned *: a decimal number */
+	OPT_SWITCH,	    /* bool * */
+	OPT_STRING,	    /* const char ** */
+	OPT_COUNT,	    /* unsigned *: a decimal number */
 	OPT_IGNORED_SWITCH, /* accepted for compatibility, @dest unused */
 	OPT_IGNORED_STRING,
 };

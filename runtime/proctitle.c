@@ -33,8 +33,9 @@ void proctitle_set(const char *role, const char *id)
 {
 	char title[TITLE_MAX];
 
-	(void)snprintf(title, sizeof(title), "%s: %s", role, id); /* @id may lie in the area itself */
-	(void)prctl(PR_SET_NAME, role);				  /* cosmetic, like all of this */
+	(void)snprintf(title, sizeof(title), "%s: %s", role,
+		       id);		/* @id may lie in the area itself */
+	(void)prctl(PR_SET_NAME, role); /* cosmetic, like all of this */
 	if (area_len > 1) {
 		memset(area, 0, area_len);
 		memcpy(area, title, strnlen(title, VR_MIN(area_len - 1, sizeof(title))));

@@ -42,7 +42,8 @@ int role_report_read(int report_fd, const char *role, int timeout_ms, struct vr_
 	}
 	n = rc < 0 ? -1 : recv(report_fd, &r, sizeof(r), 0);
 	if (n != (ssize_t)sizeof(r)) {
-		return vr_err_set(err, ECONNRESET, "the %s process ended before it was ready", role);
+		return vr_err_set(err, ECONNRESET, "the %s process ended before it was ready",
+				  role);
 	}
 	if (r.code == 0) {
 		return 0;
@@ -54,6 +55,7 @@ int role_report_read(int report_fd, const char *role, int timeout_ms, struct vr_
 void role_stdio_null(int null_fd)
 {
 	for (int fd = 0; fd <= 2; fd++) {
-		(void)dup2(null_fd, fd); /* fails only for a bad null_fd; then 0-2 stay as they were */
+		(void)dup2(null_fd,
+			   fd); /* fails only for a bad null_fd; then 0-2 stay as they were */
 	}
 }

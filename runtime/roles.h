@@ -125,7 +125,10 @@ struct shim_signal_msg {
 	uint32_t signo;
 };
 
-enum fs_op { FS_OP_START = 1, FS_OP_STOP = 2 };
+enum fs_op {
+	FS_OP_START = 1,
+	FS_OP_STOP = 2
+};
 /** vmm -> fs; answered with an int32_t: 0 or -errno */
 struct fs_queue_msg {
 	uint32_t op; /* enum fs_op */

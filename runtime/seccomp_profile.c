@@ -16,8 +16,8 @@
 #include "base/cleanup.h"
 #include "base/fdio.h"
 
-#define WHERE	     "config.json: linux.seccomp"
-#define MAX_INSN     4096u
+#define WHERE	      "config.json: linux.seccomp"
+#define MAX_INSN      4096u
 #define MAX_RULE_ARGS 6u
 
 static uint32_t action_value(enum oci_seccomp_action a, const struct oci_opt_u32 *errno_ret)
@@ -48,9 +48,12 @@ static uint32_t action_value(enum oci_seccomp_action a, const struct oci_opt_u32
 static enum scmp_compare compare_value(enum oci_seccomp_op op)
 {
 	static const enum scmp_compare table[] = {
-		[OCI_SECCOMP_NE] = SCMP_CMP_NE, [OCI_SECCOMP_LT] = SCMP_CMP_LT,
-		[OCI_SECCOMP_LE] = SCMP_CMP_LE, [OCI_SECCOMP_EQ] = SCMP_CMP_EQ,
-		[OCI_SECCOMP_GE] = SCMP_CMP_GE, [OCI_SECCOMP_GT] = SCMP_CMP_GT,
+		[OCI_SECCOMP_NE] = SCMP_CMP_NE,
+		[OCI_SECCOMP_LT] = SCMP_CMP_LT,
+		[OCI_SECCOMP_LE] = SCMP_CMP_LE,
+		[OCI_SECCOMP_EQ] = SCMP_CMP_EQ,
+		[OCI_SECCOMP_GE] = SCMP_CMP_GE,
+		[OCI_SECCOMP_GT] = SCMP_CMP_GT,
 		[OCI_SECCOMP_MASKED_EQ] = SCMP_CMP_MASKED_EQ,
 	};
 
@@ -72,7 +75,8 @@ static bool has_repeated_arg(const struct oci_seccomp_args *args)
 {
 	unsigned seen = 0;
 
-	OCI_FOREACH (a, args) {
+	OCI_FOREACH(a, args)
+	{
 		if (seen & (1u << a->index)) {
 			return true;
 		}
@@ -89,24 +93,27 @@ static int rule_add_call(scmp_filter_ctx ctx, const struct oci_seccomp_rule *rul
 	int rc = 0;
 
 	if (rule->args.n > MAX_RULE_ARGS || has_repeated_arg(&rule->args)) {
-		OCI_FOREACH (a, &rule->args) {
+		OCI_FOREACH(a, &rule->args)
+		{
 			cmp[0] = compare(a);
 			rc = rc == 0 ? seccomp_rule_add_array(ctx, action, nr, 1, cmp) : rc;
 		}
 		return rc;
 	}
-	OCI_FOREACH (a, &rule->args) {
+	OCI_FOREACH(a, &rule->args)
+	{
 		cmp[n++] = compare(a);
 	}
 	return seccomp_rule_add_array(ctx, action, nr, n, cmp);
 }
 
-static int rules_add(scmp_filter_ctx ctx, const struct oci_seccomp *profile, uint32_t default_action,
-		     struct vr_err *err)
+static int rules_add(scmp_filter_ctx ctx, const struct oci_seccomp *profile,
+		     uint32_t default_action, struct vr_err *err)
 {
 	int nr, rc;
 
-	OCI_FOREACH (rule, &profile->syscalls) {
+	OCI_FOREACH(rule, &profile->syscalls)
+	{
 		if (action_value(rule->action, &rule->errno_ret) == default_action) {
 			continue; /* says nothing, and libseccomp refuses it */
 		}
@@ -131,7 +138,8 @@ static uint32_t newest_call(const struct oci_seccomp *profile)
 	uint32_t newest = 0;
 	int nr;
 
-	OCI_FOREACH (rule, &profile->syscalls) {
+	OCI_FOREACH(rule, &profile->syscalls)
+	{
 		for (size_t i = 0; i < rule->names.n; i++) {
 			nr = seccomp_syscall_resolve_name_arch(SCMP_ARCH_X86_64, rule->names.v[i]);
 			if (nr > 0 && (uint32_t)nr > newest) {

@@ -63,8 +63,8 @@ static int namespaces_enter(const struct shim_plan *plan, struct vr_err *err)
  */
 static void bind_attach(const struct shim_bind *b, int root_fd)
 {
-	vr_autoclose int target = vr_openat2(root_fd, b->dest, O_PATH, 0,
-					     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	vr_autoclose int target =
+		vr_openat2(root_fd, b->dest, O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 
 	if (target < 0 || move_mount_fd(b->tree_fd, target) < 0) {
 		vr_debug("bind '%s' is not visible through the shim", b->dest);
@@ -166,7 +166,8 @@ static void signal_forward(int sigfd, int vmm_fd)
 			continue; /* has no children; whoever sent it meant none of the guest's */
 		}
 		msg.signo = si.ssi_signo;
-		(void)send(vmm_fd, &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT); /* lost with the vmm only */
+		(void)send(vmm_fd, &msg, sizeof(msg),
+			   MSG_NOSIGNAL | MSG_DONTWAIT); /* lost with the vmm only */
 	}
 }
 

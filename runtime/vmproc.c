@@ -35,7 +35,7 @@
 
 /* Kernel command line besides the devices; docs/ARCHITECTURE.md has the reasons. */
 #define KERNEL_PARAMETERS                                                                          \
-	"console=hvc0 quiet panic=-1 reboot=k random.trust_cpu=on no-kvmapf "    \
+	"console=hvc0 quiet panic=-1 reboot=k random.trust_cpu=on no-kvmapf "                      \
 	"rcupdate.rcu_expedited=1"
 
 void vmproc_end(struct vmproc *p, uint8_t status)
@@ -77,7 +77,8 @@ void vmproc_fail(struct vmproc *p, const char *fmt, ...)
 		role_report(p->plan->report_fd, &err);
 	} else {
 		vr_error("%s", err.msg);
-		(void)!write(p->plan->reason_fd, err.msg, strlen(err.msg)); /* for `state`, best effort */
+		(void)!write(p->plan->reason_fd, err.msg,
+			     strlen(err.msg)); /* for `state`, best effort */
 	}
 	vmproc_end(p, STATUS_KILLED);
 }
@@ -177,11 +178,16 @@ static void on_deadline(void *ctx, uint32_t index, uint32_t events)
 static void loop_handlers(struct vmproc *p)
 {
 	static const loop_fn handlers[EV_COUNT] = {
-		[EV_KICK] = on_kick,	     [EV_VM] = on_vm,
-		[EV_SHIM] = on_shim,	     [EV_FS] = on_fs,
-		[EV_CREATE] = on_create,     [EV_LISTEN] = on_listen,
-		[EV_CLIENT] = on_client,     [EV_STREAM] = on_stream,
-		[EV_ATTACH] = on_attach,     [EV_DEADLINE] = on_deadline,
+		[EV_KICK] = on_kick,
+		[EV_VM] = on_vm,
+		[EV_SHIM] = on_shim,
+		[EV_FS] = on_fs,
+		[EV_CREATE] = on_create,
+		[EV_LISTEN] = on_listen,
+		[EV_CLIENT] = on_client,
+		[EV_STREAM] = on_stream,
+		[EV_ATTACH] = on_attach,
+		[EV_DEADLINE] = on_deadline,
 		[EV_DEVICE_TIMER] = on_device_timer,
 	};
 
@@ -297,10 +303,10 @@ static int prepare(struct vmproc *p, struct vr_err *err)
 {
 	const struct vmm_plan *plan = p->plan;
 	const int keep[] = {
-		plan->report_fd, plan->shim_fd,	     plan->fs_fd,	  plan->alive_fd,
-		plan->reason_fd, plan->control_fd,   plan->kvm_fd,	  plan->kernel_fd,
-		plan->ram_fd,	 plan->initramfs_fd, plan->wires.irq_fd,  plan->wires.kick_fd[0],
-		plan->stdio[0],	 plan->stdio[1],     plan->stdio[2],	  plan->wires.kick_fd[1],
+		plan->report_fd, plan->shim_fd,	     plan->fs_fd,	 plan->alive_fd,
+		plan->reason_fd, plan->control_fd,   plan->kvm_fd,	 plan->kernel_fd,
+		plan->ram_fd,	 plan->initramfs_fd, plan->wires.irq_fd, plan->wires.kick_fd[0],
+		plan->stdio[0],	 plan->stdio[1],     plan->stdio[2],	 plan->wires.kick_fd[1],
 		vr_log_fd(),
 	};
 	int rc;

@@ -64,7 +64,8 @@ static int fs_ask(struct vmproc *p, const struct fs_queue_msg *m)
 	if (rc <= 0) {
 		return -ETIMEDOUT;
 	}
-	if (recv(p->plan->fs_fd, &answer, sizeof(answer), MSG_DONTWAIT) != (ssize_t)sizeof(answer)) {
+	if (recv(p->plan->fs_fd, &answer, sizeof(answer), MSG_DONTWAIT) !=
+	    (ssize_t)sizeof(answer)) {
 		return -EPIPE;
 	}
 	return answer > 0 ? -EPROTO : answer;

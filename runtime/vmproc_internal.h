@@ -34,16 +34,16 @@
 
 /* Kinds of loop events; the index says which one. */
 enum vmproc_event {
-	EV_KICK,     /* device << 8 | queue */
-	EV_VM,	     /* the VM ended */
-	EV_SHIM,     /* slot in procs */
-	EV_FS,	     /* the fs process said something out of turn, or ended */
-	EV_CREATE,   /* `create` committed, or died */
-	EV_LISTEN,   /* a verb connects */
-	EV_CLIENT,   /* slot in clients */
-	EV_STREAM,   /* (slot in procs << 3) | stream << 1 | write side */
-	EV_ATTACH,   /* as EV_STREAM: the guest connected this stream */
-	EV_DEADLINE, /* enum vmproc_deadline */
+	EV_KICK,	 /* device << 8 | queue */
+	EV_VM,		 /* the VM ended */
+	EV_SHIM,	 /* slot in procs */
+	EV_FS,		 /* the fs process said something out of turn, or ended */
+	EV_CREATE,	 /* `create` committed, or died */
+	EV_LISTEN,	 /* a verb connects */
+	EV_CLIENT,	 /* slot in clients */
+	EV_STREAM,	 /* (slot in procs << 3) | stream << 1 | write side */
+	EV_ATTACH,	 /* as EV_STREAM: the guest connected this stream */
+	EV_DEADLINE,	 /* enum vmproc_deadline */
 	EV_DEVICE_TIMER, /* a device asked to be called again */
 	EV_COUNT,
 };
@@ -68,7 +68,7 @@ struct vproc {
 
 /** struct vclient - one connection to the control socket */
 struct vclient {
-	int fd; /* -1: free slot */
+	int fd;	      /* -1: free slot */
 	bool waiting; /* for an answer of the agent */
 	enum ctl_type type;
 };
@@ -76,7 +76,7 @@ struct vclient {
 /** struct vpending - a request the agent has not answered yet */
 struct vpending {
 	uint32_t id; /* 0: free slot */
-	int client; /* slot in clients, -1: nobody waits */
+	int client;  /* slot in clients, -1: nobody waits */
 };
 
 struct vmproc_devices;
@@ -91,7 +91,7 @@ struct vmproc {
 	struct agent_client *agent;
 	enum ctl_state state;
 	bool committed; /* `create` finished; from now on the VM lives by itself */
-	bool ending; /* loop_stop() was called */
+	bool ending;	/* loop_stop() was called */
 	uint32_t next_request;
 	struct vproc procs[VMPROC_MAX_PROCS];
 	struct vclient clients[VMPROC_MAX_CLIENTS];

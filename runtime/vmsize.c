@@ -90,9 +90,10 @@ static int vcpus_for_cpu(const struct oci_cpu *cpu, unsigned host_cpus, unsigned
 	if (cpu && cpu->cpus && cpu->cpus[0] != '\0') {
 		in_set = cpulist_count(cpu->cpus);
 		if (in_set == 0) {
-			return vr_err_set(err, EINVAL,
-					  "config.json: linux.resources.cpu.cpus: '%s' is not a list of CPUs",
-					  cpu->cpus);
+			return vr_err_set(
+				err, EINVAL,
+				"config.json: linux.resources.cpu.cpus: '%s' is not a list of CPUs",
+				cpu->cpus);
 		}
 		n = VR_MIN(n, in_set);
 	}

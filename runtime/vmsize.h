@@ -20,7 +20,7 @@
 
 #define VMSIZE_DEFAULT_RAM   (512ull << 20)
 #define VMSIZE_MIN_LIMIT     (16ull << 20) /* a smaller limit is honoured by the guest's cgroup only */
-#define VMSIZE_OVERHEAD      (48ull << 20) /* kernel image, slab, agent */
+#define VMSIZE_OVERHEAD	     (48ull << 20) /* kernel image, slab, agent */
 #define VMSIZE_OVERHEAD_FRAC 40u	   /* and 1/40 of the limit: page structs, page tables */
 #define VMSIZE_DEFAULT_VCPUS 8u
 
@@ -38,7 +38,8 @@ struct vmsize {
  * Return: 0, or -EINVAL with @err for an unusable cpuset.
  */
 int vmsize_from_spec(const struct oci_spec *spec, const struct oci_settings *settings,
-		     unsigned host_cpus, uint64_t host_ram, struct vmsize *out, struct vr_err *err) __attribute__((warn_unused_result));
+		     unsigned host_cpus, uint64_t host_ram, struct vmsize *out, struct vr_err *err)
+	__attribute__((warn_unused_result));
 
 /** vmsize_host() - the two numbers of this host, for vmsize_from_spec() */
 void vmsize_host(unsigned *out_cpus, uint64_t *out_ram);

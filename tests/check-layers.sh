@@ -21,7 +21,7 @@ allow() {
 	for f in "$1"/*.[ch]; do
 		[ -e "$f" ] || continue
 		bad=$(sed -n 's/^#include "\([^"]*\)".*/\1/p' "$f" | grep -Ev "$2")
-		[ -z "$bad" ] || complain "$f must not include" $bad
+		[ -z "$bad" ] || complain "$f must not include $bad"
 	done
 }
 
@@ -36,9 +36,8 @@ allow guest-agent '^base/(agent_proto|agent_codec|bytes|checked)\.h$|^guest-agen
 only() {
 	header=$1
 	pattern=$2
-	for f in $(grep -l "#include <$header>" -r runtime guest-agent --include='*.[ch]'); do
-		echo "$f" | grep -Eq "$pattern" || complain "$f must not include <$header>"
-	done
+	bad=$(grep -l "#include <$header>" -r runtime guest-agent --include='*.[ch]' | grep -Ev "$pattern")
+	[ -z "$bad" ] || complain "only $pattern may include <$header>: $bad"
 }
 
 only 'yajl/.*' '^runtime/oci/json'

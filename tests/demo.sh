@@ -24,6 +24,7 @@ show podman --runtime crun run --rm localhost/busybox uname -r
 echo
 echo "With volt-runc the same command boots a microVM with a kernel of its own:"
 show podman --runtime "$volt" run --rm localhost/busybox uname -r
+# shellcheck disable=SC2016 # perl's own quotes
 show podman --runtime "$volt" run --rm localhost/debian perl -e 'print "perl $^V on ", `uname -sr`'
 echo
 echo "Exit codes, pipes and volumes work as ever:"

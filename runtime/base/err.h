@@ -29,7 +29,10 @@ struct vr_err {
 	char msg[VR_ERR_MSG_MAX];
 };
 
-#define VR_ERR_INIT {.code = 0, .msg = ""}
+#define VR_ERR_INIT                                                                                \
+	{                                                                                          \
+		.code = 0, .msg = ""                                                               \
+	}
 
 /**
  * vr_err_set() - record a failure

@@ -14,7 +14,7 @@ teardown() {
 }
 
 kill_role_and_check() {
-	volt create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null > /dev/null 2>&1
+	create "$BATS_TEST_TMPDIR/b" c1
 	[ "$2" = created ] || volt start c1
 	kill -9 "$(role_pid "$1" c1)"
 	wait_for_status c1 stopped

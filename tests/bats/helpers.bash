@@ -39,6 +39,15 @@ make_bundle() {
 	jq --args '.process.args = $ARGS.positional' "$TESTDATA/config.json" -- "$@" > "$dir/config.json"
 }
 
+# create BUNDLE ID [OPTION]... - create with streams that go nowhere; what it says goes to the test's log
+create() {
+	local bundle=$1 id=$2 status=0
+	shift 2
+	volt create --bundle "$bundle" "$@" "$id" < /dev/null > "$BATS_TEST_TMPDIR/create.log" 2>&1 || status=$?
+	cat "$BATS_TEST_TMPDIR/create.log"
+	return "$status"
+}
+
 # edit_config DIR JQ-FILTER [JQ-ARG]... - change a bundle's config.json
 edit_config() {
 	local dir=$1 filter=$2
@@ -96,7 +105,7 @@ inventory() {
 	echo "mounts: $(awk '{print $5}' /proc/self/mountinfo | grep -v containers/storage | sort | tr '\n' ' ')"
 	echo "cgroups: $(find /sys/fs/cgroup -name '*volt*' -o -name 'libpod-*' | sort | tr '\n' ' ')"
 	echo "links: $(ip -o link | awk '{print $2}' | sort | tr '\n' ' ')"
-	echo "shm: $(find /dev/shm /tmp -maxdepth 1 -name 'volt*' | sort | tr '\n' ' ')"
+	echo "shm: $(find /dev/shm -mindepth 1 | sort | tr '\n' ' ')"
 }
 
 setup_common() {

@@ -14,7 +14,7 @@ teardown() {
 
 @test "create, start, kill and delete take a container through its states" {
 	make_bundle "$BATS_TEST_TMPDIR/b" sleep 1000
-	volt create --bundle "$BATS_TEST_TMPDIR/b" --pid-file "$BATS_TEST_TMPDIR/pid" c1 < /dev/null
+	create "$BATS_TEST_TMPDIR/b" c1 --pid-file "$BATS_TEST_TMPDIR/pid"
 	[ "$(status_of c1)" = created ]
 	[ "$(cat "$BATS_TEST_TMPDIR/pid")" = "$(pid_of c1)" ]
 	kill -0 "$(pid_of c1)"
@@ -33,7 +33,7 @@ teardown() {
 
 @test "TERM stops a process that handles it, as the README shows" {
 	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'trap "exit 3" TERM; while :; do sleep 0.1; done'
-	volt create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null
+	create "$BATS_TEST_TMPDIR/b" c1
 	volt start c1
 	volt kill c1 TERM
 	wait_for_status c1 stopped
@@ -42,7 +42,7 @@ teardown() {
 
 @test "the process does not run before start" {
 	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'echo ran > /marker'
-	volt create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null
+	create "$BATS_TEST_TMPDIR/b" c1
 	sleep 1
 	[ ! -e "$BATS_TEST_TMPDIR/b/rootfs/marker" ]
 	volt start c1
@@ -72,7 +72,7 @@ teardown() {
 
 @test "a second create with the same id fails and leaves the first alone" {
 	make_bundle "$BATS_TEST_TMPDIR/b" sleep 1000
-	volt create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null
+	create "$BATS_TEST_TMPDIR/b" c1
 	run volt create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"container with given ID already exists"* ]]
@@ -120,7 +120,7 @@ teardown() {
 
 @test "a running container needs --force to be deleted, a stopped one can't be killed" {
 	make_bundle "$BATS_TEST_TMPDIR/b" sleep 1000
-	volt create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null
+	create "$BATS_TEST_TMPDIR/b" c1
 	volt start c1
 	say_run volt delete c1
 	[ "$status" -ne 0 ]
@@ -137,7 +137,7 @@ teardown() {
 
 @test "list shows containers as a table and as JSON" {
 	make_bundle "$BATS_TEST_TMPDIR/b" sleep 1000
-	volt create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null
+	create "$BATS_TEST_TMPDIR/b" c1
 	say_run volt list
 	[[ "${lines[0]}" == ID*PID*STATUS*BUNDLE* ]]
 	[[ "${lines[1]}" == c1*created* ]]

@@ -15,7 +15,6 @@
 # made from them need no network.
 set -euo pipefail
 
-here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/volt-runc/images
 busybox=${VOLT_BUSYBOX:-/bin/busybox}
 debian_packages=perl-base,python3-minimal,libpython3-stdlib
@@ -49,7 +48,10 @@ pack() {
 # --- busybox -------------------------------------------------------------------------------------
 
 busybox_key() {
-	cat "$busybox" "$here/build.sh" | sha256sum | cut -c 1-16
+	{
+		cat "$busybox"
+		declare -f make_busybox write_accounts pack
+	} | sha256sum | cut -c 1-16
 }
 
 write_accounts() {
@@ -95,7 +97,7 @@ debian_key() {
 	{
 		codename
 		echo "$debian_packages"
-		cat "$here/build.sh"
+		declare -f make_debian strip_debian pack
 	} | sha256sum | cut -c 1-16
 }
 
@@ -148,7 +150,11 @@ make_debian() {
 # --- store ---------------------------------------------------------------------------------------
 
 store_key() {
-	printf '%s\n' "$(busybox_key)" "$(debian_key)" | sha256sum | cut -c 1-16
+	{
+		busybox_key
+		debian_key
+		declare -f make_store
+	} | sha256sum | cut -c 1-16
 }
 
 # Importing takes seconds here and minutes in an emulated machine, so it is done here and once. A
