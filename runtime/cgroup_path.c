@@ -18,8 +18,11 @@ static int slice_expand(const char *slice, char *out, size_t cap)
 	if (strcmp(slice, "-.slice") == 0) {
 		return 0; /* the root slice */
 	}
-	if (!suffix || suffix[6] != '\0' || slice[0] == '-' || strchr(slice, '/')) {
+	if (!suffix || suffix[6] != '\0' || suffix == slice || strchr(slice, '/')) {
 		return -EINVAL;
+	}
+	if (slice[0] == '-' || suffix[-1] == '-' || strstr(slice, "--")) {
+		return -EINVAL; /* a slice without a name on the way */
 	}
 	stem = (size_t)(suffix - slice);
 	for (size_t i = 1; i <= stem; i++) {
@@ -53,7 +56,7 @@ static int systemd_path(const char *path, const char *id, char out[SBX_CGROUP_PA
 	prefix = strchr(copy, ':');
 	name = prefix ? strchr(prefix + 1, ':') : NULL;
 	if (n < 0 || (size_t)n >= sizeof(copy) || !name || strchr(name + 1, ':') ||
-	    strchr(name + 1, '/')) {
+	    strchr(prefix + 1, '/')) {
 		return vr_err_set(err, EINVAL, WHERE ": '%s' is not of the form slice:prefix:name",
 				  path);
 	}

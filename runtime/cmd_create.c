@@ -74,7 +74,9 @@ static volatile sig_atomic_t forward_to; /* pid of the shim */
 
 static void on_signal(int signo)
 {
-	(void)kill((pid_t)forward_to, signo); /* it passes signals on to the guest */
+	if (forward_to > 0) {
+		(void)kill((pid_t)forward_to, signo); /* it passes signals on to the guest */
+	}
 }
 
 static void forward_signals(pid_t shim)
@@ -91,8 +93,13 @@ static void forward_signals(pid_t shim)
 /* Return: its exit code as a shell would show it. */
 static int wait_shim(pid_t shim)
 {
+	siginfo_t end;
 	int status;
 
+	/* Once it is reaped, its pid may be somebody else's: stop forwarding before. */
+	while (waitid(P_PID, (id_t)shim, &end, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+	}
+	forward_to = 0;
 	while (waitpid(shim, &status, 0) < 0) {
 		if (errno != EINTR) {
 			return 1;

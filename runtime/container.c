@@ -81,7 +81,7 @@ char *container_reason(const struct container *c)
 int container_start(struct container *c, struct vr_err *err)
 {
 	const struct ctl_request req = {.type = CTL_START};
-	int rc;
+	int rc, noted;
 
 	switch (oci_state_status(&c->state)) {
 	case OCI_CREATED:
@@ -95,11 +95,16 @@ int container_start(struct container *c, struct vr_err *err)
 		return vr_err_set(err, EBUSY, "container '%s' is still being created", c->state.id);
 	}
 	rc = ctl_call(c->dir.fd, &req, START_TIMEOUT_MS, err);
-	if (rc < 0) {
+	if (rc == -ECONNREFUSED || rc == -ENOENT) {
+		return vr_err_set(err, EINVAL, "cannot start a container that has stopped");
+	}
+	if (rc < 0 && rc != -EALREADY) {
 		return rc;
 	}
+	/* It runs already: an earlier start was killed before it could note that. */
 	c->state.status = OCI_RUNNING;
-	return oci_state_write(&c->dir, &c->state, err);
+	noted = oci_state_write(&c->dir, &c->state, rc == 0 ? err : NULL);
+	return rc == 0 ? noted : rc;
 }
 
 int container_kill(struct container *c, uint32_t signo, bool all, struct vr_err *err)
@@ -107,8 +112,14 @@ int container_kill(struct container *c, uint32_t signo, bool all, struct vr_err 
 	const struct ctl_request req = {.type = CTL_SIGNAL, .signo = signo, .all = all};
 	int rc;
 
-	if (oci_state_status(&c->state) == OCI_STOPPED) {
+	switch (oci_state_status(&c->state)) {
+	case OCI_STOPPED:
 		return vr_err_set(err, ESRCH, "container not running");
+	case OCI_CREATING:
+		return vr_err_set(err, EBUSY, "container not running: '%s' is still being created",
+				  c->state.id);
+	default:
+		break;
 	}
 	rc = ctl_call(c->dir.fd, &req, SIGNAL_TIMEOUT_MS, err);
 	if (rc == -ECONNREFUSED || rc == -ENOENT || rc == -ECONNRESET || rc == -ESRCH) {

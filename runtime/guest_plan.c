@@ -90,7 +90,7 @@ static int process_ids(const struct oci_process *proc, struct ap_process *out, s
 	}
 	if (u->umask.set) {
 		out->flags |= AP_P_HAS_UMASK;
-		out->umask = u->umask.v;
+		out->umask = u->umask.v & 0777; /* all that umask(2) looks at */
 	}
 	return 0;
 }

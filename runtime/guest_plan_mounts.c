@@ -4,8 +4,8 @@
  *
  * A bind becomes a share of the file server. Exceptions are binds of things
  * that belong to a kernel: the host's /proc, /sys, cgroup tree and device nodes
- * stay on the host, the guest mounts its own in their place; and /dev/shm, which
- * engines prepare as a directory of the host, becomes a tmpfs of the guest,
+ * stay on the host, the guest mounts its own in their place; and a tmpfs for
+ * /dev/shm, which engines prepare on the host, becomes a tmpfs of the guest,
  * where shared memory works at full speed.
  */
 #include "guest_plan_internal.h"
@@ -22,33 +22,57 @@
 
 #include "base/checked.h"
 
-#define SHM_DEFAULT_BYTES (64ull << 20)
-
 static int no_memory(struct vr_err *err)
 {
 	return vr_err_set(err, ENOMEM, "config.json: mounts: out of memory");
 }
 
+/* Length of the option at @s: up to a comma that isn't in quotes, as in context="...:c1,c2". */
+static size_t option_len(const char *s)
+{
+	bool in_quotes = false;
+	size_t n;
+
+	for (n = 0; s[n] != '\0' && (in_quotes || s[n] != ','); n++) {
+		in_quotes ^= s[n] == '"';
+	}
+	return n;
+}
+
+static bool is_label(const char *option, size_t len)
+{
+	static const char *const names[] = {
+		"context=", "fscontext=", "defcontext=", "rootcontext="};
+
+	for (size_t i = 0; i < VR_ARRAY_SIZE(names); i++) {
+		if (len >= strlen(names[i]) && strncmp(option, names[i], strlen(names[i])) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* The guest kernel has no SELinux: its mount options would be refused. */
 static const char *data_without_labels(struct guest_plan *plan, const char *data)
 {
-	char *copy, *word, *save = NULL, *out;
-	size_t used = 0;
+	size_t len, used = 0;
+	char *out;
 
 	if (!data || !strstr(data, "context=")) {
 		return data;
 	}
-	copy = guest_plan_keep(plan, strdup(data));
 	out = guest_plan_keep(plan, calloc(1, strlen(data) + 1));
-	if (!copy || !out) {
+	if (!out) {
 		return NULL;
 	}
-	for (word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
-		if (!strstr(word, "context=")) {
-			used += (size_t)sprintf(out + used, "%s%s", used > 0 ? "," : "", word);
+	for (const char *p = data; *p != '\0'; p += len + (p[len] == ',')) {
+		len = option_len(p);
+		if (!is_label(p, len)) {
+			used += (size_t)sprintf(out + used, "%s%.*s", used > 0 ? "," : "", (int)len,
+						p);
 		}
 	}
-	return out[0] != '\0' ? out : NULL;
+	return used > 0 ? out : NULL;
 }
 
 static bool is_cgroup_type(const char *type)
@@ -85,16 +109,27 @@ static const char *kernel_fs_type(const char *path)
 	}
 }
 
-static const char *shm_options(struct guest_plan *plan, const char *source)
+/*
+ * The tmpfs an engine made for /dev/shm. Anything else a caller binds there is
+ * a volume with content.
+ */
+static bool is_shm(const struct oci_mount *m, unsigned long long *out_bytes)
 {
-	unsigned long long bytes = SHM_DEFAULT_BYTES;
 	struct statfs sf;
+
+	if (strcmp(m->destination, "/dev/shm") != 0 || statfs(m->source, &sf) < 0 ||
+	    sf.f_type != TMPFS_MAGIC) {
+		return false;
+	}
+	/* The size the user asked for; 0 is no limit, here as in a tmpfs's options. */
+	*out_bytes = (unsigned long long)sf.f_blocks * (unsigned long long)sf.f_bsize;
+	return true;
+}
+
+static const char *shm_options(struct guest_plan *plan, unsigned long long bytes)
+{
 	char *text = NULL;
 
-	/* The engine gave its directory the size the user asked for. */
-	if (statfs(source, &sf) == 0 && sf.f_type == TMPFS_MAGIC && sf.f_blocks > 0) {
-		bytes = (unsigned long long)sf.f_blocks * (unsigned long long)sf.f_bsize;
-	}
 	if (asprintf(&text, "mode=1777,size=%llu", bytes) < 0) {
 		return NULL;
 	}
@@ -138,7 +173,9 @@ static int share_add(struct guest_plan *plan, const struct oci_mount *m, struct 
 		return no_memory(err);
 	}
 	plan->binds = binds;
-	flags |= m->opt.flags & MS_RDONLY ? SBX_SHARE_RO : 0;
+	if (m->opt.flags & MS_RDONLY || m->opt.rec_set & MOUNT_ATTR_RDONLY) {
+		flags |= SBX_SHARE_RO;
+	}
 	flags |= m->opt.flags & MS_REC ? SBX_SHARE_RECURSIVE : 0;
 	flags |= m->opt.propagation & (MS_SLAVE | MS_SHARED) ? SBX_SHARE_SLAVE : 0;
 	shares[n] = (struct sbx_share){.fd = -1, .path = m->source, .flags = flags};
@@ -153,6 +190,7 @@ static int share_add(struct guest_plan *plan, const struct oci_mount *m, struct 
 static int bind_mount(struct guest_plan *plan, const struct oci_mount *m, size_t index,
 		      struct ap_mount *out, struct vr_err *err)
 {
+	unsigned long long shm_bytes;
 	const char *type;
 	struct stat st;
 
@@ -161,8 +199,8 @@ static int bind_mount(struct guest_plan *plan, const struct oci_mount *m, size_t
 				  "config.json: mounts[%zu].source: '%s'", index,
 				  m->source ? m->source : "");
 	}
-	if (strcmp(m->destination, "/dev/shm") == 0) {
-		guest_fs(out, "tmpfs", shm_options(plan, m->source));
+	if (S_ISDIR(st.st_mode) && is_shm(m, &shm_bytes)) {
+		guest_fs(out, "tmpfs", shm_options(plan, shm_bytes));
 		return out->data ? 0 : no_memory(err);
 	}
 	type = S_ISDIR(st.st_mode) ? kernel_fs_type(m->source) : NULL;
@@ -206,10 +244,10 @@ static int one_mount(struct guest_plan *plan, const struct oci_mount *m, size_t 
 		.attr_clear = m->opt.rec_clear,
 	};
 	propagation(m, out);
-	if (m->opt.idmap != OCI_IDMAP_NONE) {
+	if (m->opt.idmap != OCI_IDMAP_NONE || m->uid_mappings.n > 0) {
 		return vr_err_set(err, ENOTSUP,
-				  "config.json: mounts[%zu].options: id-mapped mounts are not "
-				  "supported yet",
+				  "config.json: mounts[%zu]: id-mapped mounts are not supported "
+				  "yet",
 				  index);
 	}
 	if (m->opt.bind) {

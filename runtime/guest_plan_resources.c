@@ -25,7 +25,7 @@ static void memory(const struct oci_memory *m, struct ap_resources *out)
 	out->memory_low = limit(&m->reservation);
 	if (m->swap.set && m->swap.v < 0) {
 		out->memory_swap_max = AP_NO_LIMIT;
-	} else if (m->swap.set && m->limit.set && m->swap.v >= m->limit.v) {
+	} else if (m->swap.set && m->limit.set && m->limit.v > 0 && m->swap.v >= m->limit.v) {
 		out->memory_swap_max = m->swap.v - m->limit.v; /* v1 counts both together */
 	}
 }

@@ -25,6 +25,7 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "control.h"
+#include "sandbox/mounts.h"
 #include "sandbox/namespaces.h"
 #include "stream.h"
 #include "vmm/gmem.h"
@@ -243,6 +244,12 @@ static int open_namespaces(struct launch *l, struct vr_err *err)
 
 	OCI_FOREACH(ns, &l->spec->linux_->namespaces)
 	{
+		if (ns->type == OCI_NS_USER) {
+			/* Without its mapping the container's root would own files as the host's. */
+			return vr_err_set(err, ENOTSUP,
+					  "config.json: linux.namespaces: user namespaces are not "
+					  "supported yet");
+		}
 		if (!ns->path) {
 			/* The shim makes its mount namespace itself; time is the guest's alone. */
 			if (ns->type != OCI_NS_MOUNT && ns->type != OCI_NS_TIME) {
@@ -264,16 +271,30 @@ static int open_namespaces(struct launch *l, struct vr_err *err)
 	return 0;
 }
 
+/*
+ * A detached clone of mounts for the shim. A clone of a shared mount is its peer: what the
+ * shim mounts on it would appear on the host, and pivot_root refuses it. So it becomes a slave.
+ *
+ * Return: fd or -errno.
+ */
+static int clone_tree(int dirfd, const char *path, unsigned flags)
+{
+	vr_autoclose int fd = (int)syscall(SYS_open_tree, dirfd, path,
+					   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+	int rc = fd < 0 ? -errno : sbx_mount_attr(fd, 0, MS_SLAVE, true);
+
+	return rc < 0 ? rc : vr_take_fd(&fd);
+}
+
 /* Mounts for the shim's view, cloned here since an fd of another mount namespace can't be. */
 static int open_trees(struct launch *l, struct vr_err *err)
 {
-	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
 	const struct sbx_share *s;
 
-	l->rootfs_tree_fd =
-		(int)syscall(SYS_open_tree, l->rootfs_fd, "", flags | AT_EMPTY_PATH | AT_RECURSIVE);
+	l->rootfs_tree_fd = clone_tree(l->rootfs_fd, "", AT_EMPTY_PATH | AT_RECURSIVE);
 	if (l->rootfs_tree_fd < 0) {
-		return vr_err_sys(err, errno, "clone the mounts of the root filesystem");
+		return vr_err_sys(err, l->rootfs_tree_fd,
+				  "clone the mounts of the root filesystem");
 	}
 	if (l->guest.n_shares == 0) {
 		return 0;
@@ -285,9 +306,8 @@ static int open_trees(struct launch *l, struct vr_err *err)
 	for (size_t i = 0; i < l->guest.n_shares; i++) {
 		s = &l->guest.shares[i];
 		l->binds[i].dest = l->guest.binds[i].dest;
-		l->binds[i].tree_fd =
-			(int)syscall(SYS_open_tree, AT_FDCWD, s->path,
-				     flags | (s->flags & SBX_SHARE_RECURSIVE ? AT_RECURSIVE : 0));
+		l->binds[i].tree_fd = clone_tree(AT_FDCWD, s->path,
+						 s->flags & SBX_SHARE_RECURSIVE ? AT_RECURSIVE : 0);
 		if (l->binds[i].tree_fd < 0) {
 			vr_debug("bind of '%s' is not visible through the shim", s->path);
 		}

@@ -152,6 +152,8 @@ int main(int argc, char **argv)
 	int rc;
 
 	std_fds_ensure();
+	/* Inherited as ignored, it would take the status of our children away. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	proctitle_init(argc, argv);
 	rc = run(&g, argc, argv, &err);
 	if (rc >= 0) {

@@ -63,7 +63,7 @@ static int store_count(const struct opt *o, const char *value, struct vr_err *er
 
 	errno = 0;
 	v = strtoul(value, &end, 10);
-	if (errno != 0 || end == value || *end != '\0' || value[0] == '-' || v > UINT_MAX) {
+	if (errno != 0 || end == value || *end != '\0' || value[0] < '0' || v > UINT_MAX) {
 		return vr_err_set(err, EINVAL, "option '--%s': '%s' is not a number", o->name,
 				  value);
 	}
@@ -94,16 +94,15 @@ static int parse_one(struct cursor *c, const struct opt *table, size_t n, struct
 	const char *word = c->argv[c->i];
 	bool is_long = word[1] == '-';
 	const char *name = word + (is_long ? 2 : 1);
-	const char *eq = is_long ? strchr(name, '=') : NULL;
+	const char *eq = strchr(name, '=');
 	size_t len = eq ? (size_t)(eq - name) : strlen(name);
 	const char *value = eq ? eq + 1 : NULL;
 	const struct opt *o = find_long(table, n, name, len);
 
 	if (!o && !is_long) {
 		o = find_short(table, n, name[0]);
-		if (o &&
-		    name[1] !=
-			    '\0') { /* -fvalue, or several switches in one word: only the former */
+		/* -fvalue, or several switches in one word: only the former */
+		if (o && name[1] != '\0' && eq != name + 1) {
 			value = takes_value(o) ? name + 1 : NULL;
 			o = value ? o : NULL;
 		}

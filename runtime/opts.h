@@ -3,7 +3,7 @@
  * opts.h - command line options from a table
  *
  * Understands what callers of OCI runtimes write: `--flag value`, `--flag=value`,
- * `-f value`, switches with an optional `=true`/`=false`, `--` as the end.
+ * `-f value`, `-f=value`, `-fvalue`, switches with an optional `=true`/`=false`, `--` as the end.
  * Unknown options and missing values are errors that name the option.
  */
 #ifndef VOLT_OPTS_H

@@ -190,10 +190,10 @@ static int export(scmp_filter_ctx ctx, const struct oci_seccomp *profile, uint8_
 	if (rc == 0) {
 		rc = vr_read_fd(fd, MAX_INSN * sizeof(struct sock_filter), &body, &len);
 	}
-	if (rc < 0) {
+	if (rc < 0 && rc != -EFBIG) {
 		return vr_err_sys(err, rc, WHERE ": compile the filter");
 	}
-	if (len / sizeof(struct sock_filter) + n_prefix > MAX_INSN) {
+	if (rc < 0 || len / sizeof(struct sock_filter) + n_prefix > MAX_INSN) {
 		return vr_err_set(err, E2BIG, WHERE ": the filter has more than %u instructions",
 				  MAX_INSN);
 	}

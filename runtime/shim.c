@@ -171,11 +171,30 @@ static void signal_forward(int sigfd, int vmm_fd)
 	}
 }
 
-/* Return: the exit status. Syscalls: poll, ppoll, recvfrom (role shim) */
+/*
+ * What the vmm said last. When it died with a signal of ours unread, that error is told
+ * first, and the status that it had sent only after it.
+ *
+ * Return: the exit status. Syscalls: recvfrom (role shim)
+ */
+static int status_read(int vmm_fd)
+{
+	struct shim_exit_msg msg;
+	ssize_t n = recv(vmm_fd, &msg, sizeof(msg), 0);
+
+	if (n < 0 && errno == ECONNRESET) {
+		n = recv(vmm_fd, &msg, sizeof(msg), 0);
+	}
+	if (n != (ssize_t)sizeof(msg)) {
+		return STATUS_KILLED; /* the vmm died: its container was killed */
+	}
+	return (int)(msg.status & 0xff);
+}
+
+/* Return: the exit status. Syscalls: poll, ppoll (role shim) */
 static int wait_for_exit(int sigfd, int vmm_fd)
 {
 	struct pollfd p[2] = {{.fd = vmm_fd, .events = POLLIN}, {.fd = sigfd, .events = POLLIN}};
-	struct shim_exit_msg msg;
 
 	for (;;) {
 		if (poll(p, 2, -1) < 0 && errno != EINTR) {
@@ -184,13 +203,9 @@ static int wait_for_exit(int sigfd, int vmm_fd)
 		if (p[1].revents & POLLIN) {
 			signal_forward(sigfd, vmm_fd);
 		}
-		if (p[0].revents == 0) {
-			continue;
+		if (p[0].revents != 0) {
+			return status_read(vmm_fd);
 		}
-		if (recv(vmm_fd, &msg, sizeof(msg), 0) == (ssize_t)sizeof(msg)) {
-			return (int)(msg.status & 0xff);
-		}
-		return STATUS_KILLED; /* the vmm died: its container was killed */
 	}
 }
 

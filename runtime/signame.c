@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/checked.h"
+
 #define SIGNAL_MAX 64
 #define RT_FIRST   34
 
@@ -49,13 +51,31 @@ static bool realtime_parse(const char *name, long *out)
 	return false;
 }
 
+/* Names that libc has another one for. */
+static bool alias_parse(const char *name, long *out)
+{
+	static const struct {
+		const char *name;
+		int signo;
+	} table[] = {{"CLD", SIGCHLD}, {"IO", SIGIO}, {"IOT", SIGABRT}};
+
+	for (size_t i = 0; i < VR_ARRAY_SIZE(table); i++) {
+		if (strcasecmp(name, table[i].name) == 0) {
+			*out = table[i].signo;
+			return true;
+		}
+	}
+	return false;
+}
+
 int signame_parse(const char *s, uint32_t *out, struct vr_err *err)
 {
 	const char *name = strncasecmp(s, "SIG", 3) == 0 ? s + 3 : s;
 	const char *abbrev;
 	long v = -1;
 
-	if (number_parse(s, 0, SIGNAL_MAX, &v) || realtime_parse(name, &v)) {
+	if (number_parse(s, 0, SIGNAL_MAX, &v) || realtime_parse(name, &v) ||
+	    alias_parse(name, &v)) {
 		*out = (uint32_t)v;
 		return 0;
 	}
@@ -65,10 +85,6 @@ int signame_parse(const char *s, uint32_t *out, struct vr_err *err)
 			*out = (uint32_t)i;
 			return 0;
 		}
-	}
-	if (strcasecmp(name, "IOT") == 0) { /* the kernel's other name of ABRT */
-		*out = SIGABRT;
-		return 0;
 	}
 	return vr_err_set(err, EINVAL, "unknown signal '%s'", s);
 }

@@ -198,6 +198,18 @@ static void pump_out(struct stream *s)
 	}
 }
 
+/* As pump_out(), when poll didn't say that there is room: a blocking fd has to be asked first. */
+static void begin_out(struct stream *s)
+{
+	struct iovec iov[2];
+
+	if (s->wfd >= 0 && s->conn && vsock_conn_peek(s->conn, iov) > 0 &&
+	    !is_nonblocking(s->wfd) && watch_write(s, true) == 0) {
+		return;
+	}
+	pump_out(s);
+}
+
 static void on_readable(void *ctx, struct vsock_conn *conn)
 {
 	struct stream *s = ctx;
@@ -208,7 +220,7 @@ static void on_readable(void *ctx, struct vsock_conn *conn)
 		return;
 	}
 	if (!s->watching_w) {
-		pump_out(s);
+		begin_out(s);
 	}
 }
 
@@ -233,7 +245,7 @@ static void on_shut(void *ctx, struct vsock_conn *conn, bool no_more_data, bool 
 	}
 	if (no_more_data) {
 		s->guest_ended = true;
-		pump_out(s);
+		begin_out(s);
 	}
 }
 
@@ -287,8 +299,9 @@ void stream_attached(struct stream *s)
 void stream_process_ended(struct stream *s)
 {
 	close_read_side(s);
-	if (!s->attached) {
-		close_write_side(s);
+	s->guest_ended = true;
+	if (!s->watching_w) {
+		begin_out(s);
 	}
 }
 

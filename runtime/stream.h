@@ -64,7 +64,7 @@ void stream_init(struct stream *s, struct loop *loop, struct vsock *vsock, unsig
 const struct vsock_endpoint *stream_endpoint(void);
 /** stream_attached() - the connection in @conn is usable; takes the lock, starts reading */
 void stream_attached(struct stream *s);
-/** stream_process_ended() - its process is gone: read no more, and expect no connection if there was none */
+/** stream_process_ended() - its process is gone: read no more, and expect no more than has arrived */
 void stream_process_ended(struct stream *s);
 /** stream_event() - the loop saw something on one of the fds */
 void stream_event(struct stream *s, bool write_side);

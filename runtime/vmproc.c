@@ -55,6 +55,30 @@ void vmproc_end(struct vmproc *p, uint8_t status)
 	loop_stop(p->loop);
 }
 
+void vmproc_kill(struct vmproc *p)
+{
+	const struct vproc *init = &p->procs[0];
+
+	vmproc_end(p, init->exited ? init->status : STATUS_KILLED);
+}
+
+void vmproc_refuse(struct vmproc *p, const struct vr_err *err)
+{
+	if (p->ending) {
+		return;
+	}
+	if (!p->committed && p->state == CTL_BOOTING) {
+		role_report(p->plan->report_fd, err);
+	} else {
+		if (p->committed) { /* before that `create` tells of the failure, and only it */
+			vr_error("%s", err->msg);
+		}
+		(void)!write(p->plan->reason_fd, err->msg,
+			     strlen(err->msg)); /* for `state`, best effort */
+	}
+	vmproc_kill(p);
+}
+
 void vmproc_fail(struct vmproc *p, const char *fmt, ...)
 {
 	struct vr_err err = VR_ERR_INIT;
@@ -73,14 +97,7 @@ void vmproc_fail(struct vmproc *p, const char *fmt, ...)
 	} else {
 		(void)vr_err_set(&err, EIO, "%s", text);
 	}
-	if (!p->committed && p->state == CTL_BOOTING) {
-		role_report(p->plan->report_fd, &err);
-	} else {
-		vr_error("%s", err.msg);
-		(void)!write(p->plan->reason_fd, err.msg,
-			     strlen(err.msg)); /* for `state`, best effort */
-	}
-	vmproc_end(p, STATUS_KILLED);
+	vmproc_refuse(p, &err);
 }
 
 static void on_vm(void *ctx, uint32_t index, uint32_t events)
@@ -91,6 +108,11 @@ static void on_vm(void *ctx, uint32_t index, uint32_t events)
 
 	(void)index;
 	(void)events;
+	if (p->procs[0].exited) {
+		/* All it had to say lies in our rings: go on writing it out. */
+		loop_del(p->loop, vm_exit_fd(p->vm));
+		return;
+	}
 	vmproc_fail(p, "the guest kernel stopped (%s)%s%s", vm_exit_name(why), detail ? ": " : "",
 		    detail ? detail : "");
 }
@@ -170,7 +192,7 @@ static void on_deadline(void *ctx, uint32_t index, uint32_t events)
 	if (index == DEADLINE_BOOT) {
 		vmproc_fail(p, "the guest did not get ready within %u s", BOOT_DEADLINE_MS / 1000);
 	} else {
-		vmproc_end(p, STATUS_KILLED);
+		vmproc_kill(p);
 	}
 }
 

@@ -79,8 +79,9 @@ static void create_answered(struct vmproc *p, const struct ap_reply *m)
 	}
 	loop_cancel(p->loop, EV_DEADLINE, DEADLINE_BOOT);
 	if (m->code != 0) {
+		/* The agent's own words: callers match them, so without the console's. */
 		reply_to_err(m, &err);
-		vmproc_fail(p, "%s", err.msg);
+		vmproc_refuse(p, &err);
 		return;
 	}
 	p->state = CTL_CREATED;
@@ -109,6 +110,7 @@ uint32_t vmproc_agent_request(struct vmproc *p, int client)
 	}
 	slot->id = p->next_request++;
 	slot->client = client;
+	slot->start = client >= 0 && p->clients[client].type == CTL_START;
 	return slot->id;
 }
 
@@ -136,11 +138,11 @@ static void on_reply(void *ctx, uint32_t id, const struct ap_reply *m)
 	}
 	asked = *slot;
 	slot->id = 0;
+	if (asked.start && p->state == CTL_STARTING) {
+		p->state = m->code == 0 ? CTL_RUNNING : CTL_CREATED;
+	}
 	if (asked.client < 0) {
 		return;
-	}
-	if (p->clients[asked.client].type == CTL_START && p->state == CTL_STARTING) {
-		p->state = m->code == 0 ? CTL_RUNNING : CTL_CREATED;
 	}
 	if (m->code != 0) {
 		reply_to_err(m, &err);
@@ -174,29 +176,50 @@ const struct agent_events *vmproc_agent_events(void)
 	return &ev;
 }
 
-int vmproc_agent_signal(struct vmproc *p, uint32_t proc, uint32_t signo, bool all, int client)
+int vmproc_agent_send(struct vmproc *p, uint32_t id, const void *frame, long len)
 {
-	struct ap_signal sig = {.proc = proc, .signo = signo, .all = all};
-	uint8_t frame[128];
-	uint32_t id;
-	long n;
 	int rc;
 
-	id = vmproc_agent_request(p, client);
 	if (id == 0) {
 		return -EAGAIN;
 	}
-	n = ap_encode_signal(&sig, id, frame, sizeof(frame));
 	vsock_lock(p->vsock);
-	rc = n < 0 ? (int)n : agent_client_send(p->agent, frame, (size_t)n);
+	rc = len < 0 ? (int)len : agent_client_send(p->agent, frame, (size_t)len);
 	vsock_unlock(p->vsock);
 	if (rc < 0) {
 		pending_find(p, id)->id = 0;
-		return rc;
-	}
-	if (signo == SIGKILL && (all || proc == 0)) {
-		/* A guest that can't even kill is ended from outside. */
-		rc = loop_after(p->loop, EV_DEADLINE, DEADLINE_KILL, KILL_DEADLINE_MS);
 	}
 	return rc;
+}
+
+/* A guest that can't even kill is ended from outside, however often it is asked. */
+static int kill_deadline_set(struct vmproc *p)
+{
+	int rc = 0;
+
+	if (!p->killing) {
+		rc = loop_after(p->loop, EV_DEADLINE, DEADLINE_KILL, KILL_DEADLINE_MS);
+		p->killing = rc == 0;
+	}
+	return rc;
+}
+
+int vmproc_agent_signal(struct vmproc *p, uint32_t proc, uint32_t signo, bool all, int client)
+{
+	struct ap_signal sig = {.proc = proc, .signo = signo, .all = all};
+	uint32_t id = vmproc_agent_request(p, client);
+	uint8_t frame[128];
+	int rc;
+
+	rc = vmproc_agent_send(p, id, frame, ap_encode_signal(&sig, id, frame, sizeof(frame)));
+	if (signo != SIGKILL || (!all && proc != 0)) {
+		return rc;
+	}
+	if (rc == 0) {
+		rc = kill_deadline_set(p);
+	}
+	if (rc < 0) {
+		vmproc_kill(p); /* it can't be told, or not be waited for: no reason to live on */
+	}
+	return 0;
 }

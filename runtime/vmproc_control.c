@@ -59,12 +59,9 @@ static int start(struct vmproc *p, int client)
 	const struct ap_start m = {.state = NULL};
 	uint8_t frame[64];
 	uint32_t id = vmproc_agent_request(p, client);
-	long n = id == 0 ? -EAGAIN : ap_encode_start(&m, id, frame, sizeof(frame));
 	int rc;
 
-	vsock_lock(p->vsock);
-	rc = n < 0 ? (int)n : agent_client_send(p->agent, frame, (size_t)n);
-	vsock_unlock(p->vsock);
+	rc = vmproc_agent_send(p, id, frame, ap_encode_start(&m, id, frame, sizeof(frame)));
 	if (rc == 0) {
 		p->state = CTL_STARTING;
 	}
@@ -118,7 +115,9 @@ void vmproc_control_event(struct vmproc *p, uint32_t slot)
 	c->type = req.type;
 	c->waiting = true;
 	if (!ctl_permitted(req.type, p->state)) {
-		vmproc_control_answer(p, (int)slot, EBUSY, refusal(p, req.type));
+		/* EALREADY: it was started. The caller tells it from other refusals. */
+		rc = p->state == CTL_STARTING || p->state == CTL_RUNNING ? EALREADY : EBUSY;
+		vmproc_control_answer(p, (int)slot, rc, refusal(p, req.type));
 		return;
 	}
 	rc = serve(p, (int)slot, &req);

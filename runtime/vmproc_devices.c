@@ -45,6 +45,7 @@ struct vmproc_devices {
 	struct virtio_balloon *balloon;
 	struct virtio_dev *list[DEV_COUNT];
 	int slot[DEV_COUNT];
+	bool fs_late; /* the fs process owes an answer, which would be taken for the next one */
 };
 
 /* Ask the fs process and wait: the guest's register write waits for it, too.
@@ -55,13 +56,15 @@ static int fs_ask(struct vmproc *p, const struct fs_queue_msg *m)
 	int32_t answer;
 	int rc;
 
-	if (send(p->plan->fs_fd, m, sizeof(*m), MSG_NOSIGNAL) != (ssize_t)sizeof(*m)) {
+	if (p->dev->fs_late ||
+	    send(p->plan->fs_fd, m, sizeof(*m), MSG_NOSIGNAL) != (ssize_t)sizeof(*m)) {
 		return -EPIPE;
 	}
 	do {
 		rc = poll(&pfd, 1, FS_ANSWER_TIMEOUT_MS);
 	} while (rc < 0 && errno == EINTR);
 	if (rc <= 0) {
+		p->dev->fs_late = true;
 		return -ETIMEDOUT;
 	}
 	if (recv(p->plan->fs_fd, &answer, sizeof(answer), MSG_DONTWAIT) !=
@@ -146,11 +149,19 @@ static void fs_wires_take(const struct fs_wires *wires, struct virtio_dev *dev)
 	}
 }
 
+static void on_fault(void *ctx, struct virtio_dev *dev)
+{
+	(void)ctx;
+	vr_warn("guest broke the rules of device %s (%llu times): %s", dev->ops->name,
+		(unsigned long long)dev->n_faults, dev->last_fault);
+}
+
 static int wire_one(struct vmproc *p, unsigned i)
 {
 	struct virtio_dev *dev = p->dev->list[i];
 	int slot, rc = 0;
 
+	dev->on_fault = on_fault;
 	slot = vm_add_device(p->vm, dev);
 	if (slot < 0) {
 		return slot;

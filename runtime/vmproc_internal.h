@@ -77,6 +77,7 @@ struct vclient {
 struct vpending {
 	uint32_t id; /* 0: free slot */
 	int client;  /* slot in clients, -1: nobody waits */
+	bool start;  /* the answer says whether the container runs, even when nobody waits for it */
 };
 
 struct vmproc_devices;
@@ -92,6 +93,7 @@ struct vmproc {
 	enum ctl_state state;
 	bool committed; /* `create` finished; from now on the VM lives by itself */
 	bool ending;	/* loop_stop() was called */
+	bool killing;	/* DEADLINE_KILL is set */
 	uint32_t next_request;
 	struct vproc procs[VMPROC_MAX_PROCS];
 	struct vclient clients[VMPROC_MAX_CLIENTS];
@@ -101,7 +103,11 @@ struct vmproc {
 /* vmproc.c */
 /** vmproc_end() - tell init's shim @status and leave the loop */
 void vmproc_end(struct vmproc *p, uint8_t status);
-/** vmproc_fail() - something went wrong that nobody asked for: report it, then end as if killed */
+/** vmproc_kill() - end as if killed, or with init's status when it is known */
+void vmproc_kill(struct vmproc *p);
+/** vmproc_refuse() - end with @err as the reason, told to `create` while that waits */
+void vmproc_refuse(struct vmproc *p, const struct vr_err *err);
+/** vmproc_fail() - vmproc_refuse() with a sentence that gets the guest's last words added */
 void vmproc_fail(struct vmproc *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* vmproc_devices.c */
@@ -120,7 +126,22 @@ size_t vmproc_console_tail(struct vmproc *p, char *buf, size_t cap);
 const struct agent_events *vmproc_agent_events(void);
 /** vmproc_agent_request() - a fresh request id; @client as in struct vpending. Return: id, 0 when full */
 uint32_t vmproc_agent_request(struct vmproc *p, int client);
-/** vmproc_agent_signal() - forward a signal. Return: 0 or -errno */
+/**
+ * vmproc_agent_send() - send the frame of request @id; takes the vsock lock
+ * @id:  from vmproc_agent_request(), which is taken back on failure
+ * @len: what encoding returned
+ *
+ * Return: 0 or -errno.
+ */
+int vmproc_agent_send(struct vmproc *p, uint32_t id, const void *frame, long len)
+	__attribute__((warn_unused_result));
+/**
+ * vmproc_agent_signal() - forward a signal
+ *
+ * SIGKILL for init always comes to its end: without an answer of the guest, the VM does.
+ *
+ * Return: 0 or -errno.
+ */
 int vmproc_agent_signal(struct vmproc *p, uint32_t proc, uint32_t signo, bool all, int client);
 
 /* vmproc_control.c */

@@ -167,8 +167,7 @@ void vmproc_procs_exited(struct vmproc *p, const struct ap_exit *m)
 	v->exited = true;
 	v->status = (uint8_t)(m->signo != 0 ? 128 + (m->signo & 0x7f) : m->status);
 	if (v->id == 0) {
-		loop_cancel(p->loop, EV_DEADLINE, DEADLINE_KILL);
-		p->state = CTL_EXITED;
+		p->state = CTL_EXITED; /* a DEADLINE_KILL stays: it may be the reader that hangs */
 	}
 	for (unsigned s = 0; s < v->n_streams; s++) {
 		stream_process_ended(&v->streams[s]);

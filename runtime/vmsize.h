@@ -33,7 +33,7 @@ struct vmsize {
  * vmsize_from_spec() - decide
  * @settings:  what annotations say; they come before limits and vm.hwConfig
  * @host_cpus: CPUs this process may run on, at least 1
- * @host_ram:  physical memory of the host in bytes: more is never given
+ * @host_ram:  physical memory of the host in bytes: a higher limit counts as this one
  *
  * Return: 0, or -EINVAL with @err for an unusable cpuset.
  */

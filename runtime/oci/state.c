@@ -291,6 +291,9 @@ void oci_state_gen(struct json_gen *g, const struct oci_state *s, enum oci_statu
 	json_gen_kv_str(g, "created", s->created);
 	gen_kvs(g, "annotations", &s->annotations);
 	json_gen_kv_str(g, "owner", s->owner);
+	if (s->reason) {
+		json_gen_kv_str(g, "dev.volt.reason", s->reason);
+	}
 	json_gen_object_close(g);
 }
 

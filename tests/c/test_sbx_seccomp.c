@@ -26,6 +26,7 @@
 #include <sys/syscall.h>
 
 #include "base/checked.h"
+#include "bpf_sim.h"
 #include "sandbox/caps.h"
 #include "sandbox/seccomp_roles.h"
 
@@ -36,66 +37,9 @@
 #define N_ARGS	   6
 #define RET_ENOSYS (SECCOMP_RET_ERRNO | ENOSYS)
 
-/* ---- a BPF interpreter, as much of it as libseccomp uses ---- */
-
-static uint32_t load_word(const struct seccomp_data *data, uint32_t offset)
-{
-	uint32_t word;
-
-	assert_true(offset <= sizeof(*data) - sizeof(word) && offset % 4 == 0);
-	memcpy(&word, (const char *)data + offset, sizeof(word));
-	return word;
-}
-
-static bool jump_taken(uint16_t code, uint32_t a, uint32_t k)
-{
-	switch (BPF_OP(code)) {
-	case BPF_JEQ:
-		return a == k;
-	case BPF_JGT:
-		return a > k;
-	case BPF_JGE:
-		return a >= k;
-	case BPF_JSET:
-		return (a & k) != 0;
-	default:
-		fail_msg("unexpected jump %#x", code);
-		return false;
-	}
-}
-
 static uint32_t simulate(const struct sbx_filter *f, const struct seccomp_data *data)
 {
-	uint32_t a = 0;
-	size_t pc;
-
-	for (pc = 0; pc < f->len; pc++) {
-		const struct sock_filter *i = &f->insns[pc];
-
-		switch (BPF_CLASS(i->code)) {
-		case BPF_LD:
-			assert_int_equal(i->code, BPF_LD | BPF_W | BPF_ABS);
-			a = load_word(data, i->k);
-			break;
-		case BPF_ALU:
-			assert_int_equal(i->code, BPF_ALU | BPF_AND | BPF_K);
-			a &= i->k;
-			break;
-		case BPF_JMP:
-			if (BPF_OP(i->code) == BPF_JA) {
-				pc += i->k;
-			} else {
-				pc += jump_taken(i->code, a, i->k) ? i->jt : i->jf;
-			}
-			break;
-		case BPF_RET:
-			return i->k;
-		default:
-			fail_msg("unexpected instruction %#x", i->code);
-		}
-	}
-	fail_msg("ran off the end of the program");
-	return 0;
+	return bpf_simulate(f->insns, f->len, data);
 }
 
 /* ---- the lists as data ---- */
