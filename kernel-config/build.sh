@@ -16,8 +16,8 @@
 #   VOLT_KERNEL_WORK    build here and keep it: incremental builds while trying options
 #   V=1                 show what make says
 #
-# A kernel is built once for each set of fragments, source version, compiler and version of this
-# script. Every option a fragment asks for must be in the final configuration: kconfig drops options
+# A kernel is built once for each set of options, source version, compiler and way of building it.
+# Every option a fragment asks for must be in the final configuration: kconfig drops options
 # whose dependencies are missing without a word, this script does not.
 set -euo pipefail
 
@@ -35,6 +35,7 @@ extra=()
 fragments=()
 work=
 log=
+keep_log=0
 ticker=
 
 die() {
@@ -110,6 +111,7 @@ check_fragments() {
 	[ -z "$bad" ] || die "fragments are malformed:"$'\n'"$bad"
 }
 
+# What decides what is built, and nothing else: a comment may change without a new kernel.
 cache_key() {
 	local version
 	version=$(dpkg-query -W -f '${Version}' "$source_package" 2>/dev/null) ||
@@ -118,13 +120,15 @@ cache_key() {
 		echo "$version"
 		gcc --version | head -n 1
 		ld --version | head -n 1
-		cat "$here/build.sh" "${fragments[@]}"
+		requested_options "${fragments[@]}" | cut -f 1,2
+		declare -f configure compile store
 	} | sha256sum | cut -c 1-16
 }
 
 cleanup() {
 	[ -z "$ticker" ] || kill "$ticker" 2>/dev/null || true
 	[ -n "${VOLT_KERNEL_WORK:-}" ] || [ -z "$work" ] || rm -rf "$work"
+	[ "$keep_log" = 1 ] || rm -f "$log"
 }
 
 # run_logged COMMAND... - runs quietly; a failure shows the end of the log and says where it is
@@ -134,6 +138,7 @@ run_logged() {
 	else
 		"$@" >>"$log" 2>&1 && return 0
 	fi
+	keep_log=1
 	echo "build.sh: failed: $*" >&2
 	grep -nE 'error:|Error [0-9]|undefined reference|No space left' "$log" | tail -n 10 >&2 || true
 	echo "--- last lines of $log" >&2
@@ -157,7 +162,7 @@ unpack() {
 configure() {
 	phase "configure: tinyconfig and $((${#fragments[@]})) fragments"
 	run_logged make -C "$src" ARCH=x86 tinyconfig
-	(cd "$src" && run_logged scripts/kconfig/merge_config.sh -m .config "${fragments[@]}")
+	run_logged env -C "$src" scripts/kconfig/merge_config.sh -m .config "${fragments[@]}"
 	run_logged make -C "$src" ARCH=x86 olddefconfig
 }
 
@@ -249,7 +254,6 @@ build() {
 	[ "$check_only" = 1 ] && return 0
 	compile
 	store "$cache/$key"
-	rm -f "$log"
 }
 
 main() {
