@@ -21,6 +21,7 @@ volt() {
 
 # pod [ARG]... - podman with our runtime
 pod() {
+	: > "$BATS_TEST_TMPDIR/podman.used"
 	timeout "$LIMIT" podman --runtime "$VOLT" "$@"
 }
 
@@ -36,7 +37,7 @@ make_bundle() {
 	shift
 	mkdir -p "$dir/rootfs"
 	tar -C "$dir/rootfs" -xf "$IMAGES/busybox.tar"
-	jq --args '.process.args = $ARGS.positional' "$TESTDATA/config.json" -- "$@" > "$dir/config.json"
+	jq '.process.args = $ARGS.positional' "$TESTDATA/config.json" --args -- "$@" > "$dir/config.json"
 }
 
 # create BUNDLE ID [OPTION]... - create with streams that go nowhere; what it says goes to the test's log
@@ -99,13 +100,19 @@ no_roles() {
 	[ -z "$(roles)" ]
 }
 
-# inventory - everything a container could leave behind
+# inventory - everything a container could leave behind. Forks are dear in an emulated machine.
 inventory() {
-	echo "state: $(ls "$VOLT_ROOT" /run/volt-runc 2>/dev/null | tr '\n' ' ')"
-	echo "mounts: $(awk '{print $5}' /proc/self/mountinfo | grep -v containers/storage | sort | tr '\n' ' ')"
-	echo "cgroups: $(find /sys/fs/cgroup -name '*volt*' -o -name 'libpod-*' | sort | tr '\n' ' ')"
-	echo "links: $(ip -o link | awk '{print $2}' | sort | tr '\n' ' ')"
-	echo "shm: $(find /dev/shm -mindepth 1 | sort | tr '\n' ' ')"
+	local id parent dev root point rest
+	echo "state:" "$VOLT_ROOT"/* /run/volt-runc/*
+	while read -r id parent dev root point rest; do
+		[[ $point == */containers/storage* ]] || echo "mount: $point $id $parent $dev $root ${rest:+}"
+	done < /proc/self/mountinfo
+	# podman's own parent stays once it was made
+	for point in /sys/fs/cgroup/*/ /sys/fs/cgroup/libpod_parent/*/; do
+		[[ $point == */libpod_parent/ ]] || echo "cgroup: $point"
+	done
+	echo "links:" /sys/class/net/*
+	echo "shm:" /dev/shm/*
 }
 
 setup_common() {
@@ -120,7 +127,9 @@ teardown_common() {
 	for id in $(ls "$VOLT_ROOT" 2>/dev/null); do
 		volt delete --force "$id" || true
 	done
-	podman --runtime "$VOLT" rm --all --force --time 0 >/dev/null 2>&1 || true
+	if [ -e "$BATS_TEST_TMPDIR/podman.used" ]; then
+		podman --runtime "$VOLT" rm --all --force --time 0 >/dev/null 2>&1 || true
+	fi
 	wait_for 20 no_roles || {
 		echo "left processes: $(ps -o pid,args -p "$(roles | tr '\n' ',')")"
 		return 1

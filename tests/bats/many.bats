@@ -24,6 +24,7 @@ teardown() {
 }
 
 @test "8 podman containers at once, all answers right" {
+	: > "$BATS_TEST_TMPDIR/podman.used"
 	for n in 1 2 3 4 5 6 7 8; do
 		(
 			timeout 300 podman --runtime "$VOLT" run --rm localhost/busybox sh -c "echo answer-$n; exit $n" \
