@@ -47,7 +47,10 @@ int asset_open(const char *name, struct vr_err *err)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	}
 	if (fd < 0) {
-		return vr_err_sys(err, errno, "guest %s '%s'", name, path);
+		/* Not strerror(): engines take "no such file" for a missing program of the container. */
+		return vr_err_set(err, errno,
+				  "the guest's %s is not installed, last looked for as '%s'", name,
+				  path);
 	}
 	return fd;
 }

@@ -54,12 +54,35 @@ struct creation {
 	struct oci_state state;
 	int root_fd;
 	char *rootfs_path;
+	char **sources; /* one a mount, NULL where the configuration's own is used */
 	char cgroup[SBX_CGROUP_PATH_MAX]; /* empty: none */
 	bool have_dir;
 	bool have_cgroup;
 	bool have_pid_file;
 	bool forked;
 };
+
+/* A relative source of a bind is meant from the bundle, whatever the current directory is. */
+static int make_sources_absolute(struct creation *c, struct vr_err *err)
+{
+	struct oci_mounts *mounts = &c->l.spec->mounts;
+
+	c->sources = calloc(mounts->n + 1, sizeof(*c->sources));
+	if (!c->sources) {
+		return vr_err_set(err, ENOMEM, "config.json: mounts: out of memory");
+	}
+	OCI_FOREACH(m, mounts)
+	{
+		if (!m->opt.bind || !m->source || m->source[0] == '/') {
+			continue;
+		}
+		if (asprintf(&c->sources[m - mounts->v], "%s/%s", c->bundle.path, m->source) < 0) {
+			return vr_err_set(err, ENOMEM, "config.json: mounts: out of memory");
+		}
+		m->source = c->sources[m - mounts->v];
+	}
+	return 0;
+}
 
 static int load_spec(struct creation *c, const struct launch_opts *o, struct vr_err *err)
 {
@@ -88,6 +111,10 @@ static int load_spec(struct creation *c, const struct launch_opts *o, struct vr_
 		vr_warn("%s", l->spec->warnings.v[i]);
 	}
 	rc = oci_bundle_rootfs(&c->bundle, l->spec->root, &l->rootfs_fd, &c->rootfs_path, err);
+	if (rc < 0) {
+		return rc;
+	}
+	rc = make_sources_absolute(c, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -267,6 +294,14 @@ static int note_processes(struct creation *c, struct vr_err *err)
 	return rc == 0 ? oci_state_write(&c->dir, s, err) : rc;
 }
 
+static int tell_vmm(const struct creation *c, char word, struct vr_err *err)
+{
+	if (send(c->l.report[ROLE_VMM][0], &word, 1, MSG_NOSIGNAL) != 1) {
+		return vr_err_set(err, ECONNRESET, "the vmm process ended unexpectedly");
+	}
+	return 0;
+}
+
 static int wait_roles(struct creation *c, struct vr_err *err)
 {
 	static const char *const names[ROLE_COUNT] = {
@@ -280,6 +315,9 @@ static int wait_roles(struct creation *c, struct vr_err *err)
 		if (rc == 0 && order[i] == ROLE_SHIM) {
 			rc = note_processes(c, err);
 			rc = rc == 0 ? run_hooks(c, err) : rc;
+		}
+		if (rc == 0 && order[i] == ROLE_FS) {
+			rc = tell_vmm(c, ROLE_SAYS_GO, err);
 		}
 	}
 	return rc;
@@ -309,10 +347,7 @@ static int commit(struct creation *c, struct vr_err *err)
 	if (rc == 0) {
 		rc = write_pid_file(c, err);
 	}
-	if (rc == 0 && send(c->l.report[ROLE_VMM][0], "c", 1, MSG_NOSIGNAL) != 1) {
-		rc = vr_err_set(err, ECONNRESET, "the vmm process ended before it was started");
-	}
-	return rc;
+	return rc == 0 ? tell_vmm(c, ROLE_SAYS_COMMIT, err) : rc;
 }
 
 /* Children that were told to end (by closing their sockets). */
@@ -340,10 +375,8 @@ static void undo(struct creation *c)
 	if (c->forked) {
 		reap_roles(&c->l);
 	}
-	if (c->have_cgroup) {
-		(void)!sbx_cgroup_remove(c->cgroup, 2000, &ignored);
-	}
-	if (c->have_dir) {
+	/* A cgroup that can't be removed stays on record, for `delete --force` to try again. */
+	if (c->have_dir && (!c->have_cgroup || sbx_cgroup_remove(c->cgroup, 2000, &ignored) == 0)) {
 		(void)!oci_container_remove(&c->dir, &ignored);
 	}
 	if (c->have_pid_file) {
@@ -371,6 +404,7 @@ int launch_create(const struct globals *g, const struct launch_opts *o, struct v
 		.dir = OCI_CONTAINER_INIT,
 		.root_fd = -1,
 	};
+	size_t n_sources;
 	pid_t shim;
 	int rc;
 
@@ -383,6 +417,7 @@ int launch_create(const struct globals *g, const struct launch_opts *o, struct v
 		rc = create(&c, err);
 	}
 	shim = c.l.pid[ROLE_SHIM];
+	n_sources = c.l.spec ? c.l.spec->mounts.n : 0;
 	if (rc < 0) {
 		undo(&c);
 	} else {
@@ -391,6 +426,10 @@ int launch_create(const struct globals *g, const struct launch_opts *o, struct v
 	oci_container_close(&c.dir);
 	vr_close_reset(&c.root_fd);
 	free(c.rootfs_path);
+	for (size_t i = 0; c.sources && i < n_sources; i++) {
+		free(c.sources[i]);
+	}
+	free(c.sources);
 	oci_bundle_close(&c.bundle);
 	return rc < 0 ? rc : shim;
 }

@@ -89,6 +89,7 @@ void launch_finish(struct launch *l)
 	}
 	for (size_t i = 0; l->binds && i < l->guest.n_shares; i++) {
 		vr_close_reset(&l->binds[i].tree_fd);
+		vr_close_reset(&l->guest.shares[i].fd);
 	}
 	console_close(&l->console);
 	if (l->wires.irq_status) {
@@ -289,7 +290,7 @@ static int clone_tree(int dirfd, const char *path, unsigned flags)
 /* Mounts for the shim's view, cloned here since an fd of another mount namespace can't be. */
 static int open_trees(struct launch *l, struct vr_err *err)
 {
-	const struct sbx_share *s;
+	struct sbx_share *s;
 
 	l->rootfs_tree_fd = clone_tree(l->rootfs_fd, "", AT_EMPTY_PATH | AT_RECURSIVE);
 	if (l->rootfs_tree_fd < 0) {
@@ -304,10 +305,18 @@ static int open_trees(struct launch *l, struct vr_err *err)
 		return vr_err_set(err, ENOMEM, "collect bind mounts: out of memory");
 	}
 	for (size_t i = 0; i < l->guest.n_shares; i++) {
+		l->binds[i].tree_fd = -1;
+	}
+	for (size_t i = 0; i < l->guest.n_shares; i++) {
 		s = &l->guest.shares[i];
+		s->fd = open(s->path, O_PATH | O_CLOEXEC);
+		if (s->fd < 0) {
+			return vr_err_sys(err, errno, "config.json: mounts: source '%s'", s->path);
+		}
 		l->binds[i].dest = l->guest.binds[i].dest;
-		l->binds[i].tree_fd = clone_tree(AT_FDCWD, s->path,
-						 s->flags & SBX_SHARE_RECURSIVE ? AT_RECURSIVE : 0);
+		l->binds[i].tree_fd = clone_tree(
+			s->fd, "",
+			AT_EMPTY_PATH | (s->flags & SBX_SHARE_RECURSIVE ? AT_RECURSIVE : 0));
 		if (l->binds[i].tree_fd < 0) {
 			vr_debug("bind of '%s' is not visible through the shim", s->path);
 		}

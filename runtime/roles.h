@@ -11,7 +11,8 @@
  * Each gets the fds named in its plan and closes all others. They watch each
  * other through socket pairs: the end of one is end-of-file for the others.
  *
- *   create <-report-> each role   ready, or why not; then vmm waits for "commit"
+ *   create <-report-> each role   ready, or why not; the vmm is told "go" when hooks have run
+ *                                 and the files are served, and "commit" at the end
  *   shim   <-------->  vmm        exit status down, signals up
  *   fs     <-------->  vmm        queue set-up and stop, answered by fs
  *
@@ -136,6 +137,9 @@ struct fs_queue_msg {
 	uint64_t features;
 	struct virtq_layout layout[FS_QUEUES];
 };
+
+#define ROLE_SAYS_GO	 'g' /* create -> vmm: the guest may prepare the container */
+#define ROLE_SAYS_COMMIT 'c' /* create -> vmm: live on your own */
 
 /** role_report() - tell `create` that the role is ready (@err NULL) or failed */
 void role_report(int report_fd, const struct vr_err *err);

@@ -120,11 +120,17 @@ static void on_vm(void *ctx, uint32_t index, uint32_t events)
 static void on_create(void *ctx, uint32_t index, uint32_t events)
 {
 	struct vmproc *p = ctx;
-	char commit;
+	ssize_t n;
+	char word;
 
 	(void)index;
 	(void)events;
-	if (recv(p->plan->report_fd, &commit, 1, MSG_DONTWAIT) == 1) {
+	n = recv(p->plan->report_fd, &word, 1, MSG_DONTWAIT);
+	if (n == 1 && word == ROLE_SAYS_GO) {
+		vmproc_agent_go(p);
+		return;
+	}
+	if (n == 1 && word == ROLE_SAYS_COMMIT) {
 		p->committed = true;
 		loop_del(p->loop, p->plan->report_fd);
 		(void)close(p->plan->report_fd);

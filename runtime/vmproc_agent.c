@@ -25,6 +25,24 @@
 
 #define KILL_DEADLINE_MS 5000u
 
+/* With the vsock lock held. */
+static void send_create(struct vmproc *p)
+{
+	if (agent_client_send(p->agent, p->plan->create_frame, p->plan->create_len) < 0) {
+		vmproc_fail(p, "send the container to the guest agent");
+	}
+}
+
+void vmproc_agent_go(struct vmproc *p)
+{
+	vsock_lock(p->vsock);
+	if (!p->go && p->greeted) {
+		send_create(p);
+	}
+	p->go = true;
+	vsock_unlock(p->vsock);
+}
+
 static void on_hello(void *ctx, const struct ap_hello *m)
 {
 	struct vmproc *p = ctx;
@@ -46,9 +64,13 @@ static void on_hello(void *ctx, const struct ap_hello *m)
 		cfg.has_seed = false;
 	}
 	n = ap_encode_configure(&cfg, ID_CONFIGURE, frame, sizeof(frame));
-	if (n < 0 || agent_client_send(p->agent, frame, (size_t)n) < 0 ||
-	    agent_client_send(p->agent, p->plan->create_frame, p->plan->create_len) < 0) {
-		vmproc_fail(p, "send the container to the guest agent");
+	if (n < 0 || agent_client_send(p->agent, frame, (size_t)n) < 0) {
+		vmproc_fail(p, "send the clock to the guest agent");
+		return;
+	}
+	p->greeted = true;
+	if (p->go) {
+		send_create(p);
 	}
 }
 

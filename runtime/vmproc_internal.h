@@ -91,6 +91,8 @@ struct vmproc {
 	struct vsock *vsock; /* borrowed from dev */
 	struct agent_client *agent;
 	enum ctl_state state;
+	bool go;	/* `create` lets the guest prepare the container */
+	bool greeted;	/* the agent said hello */
 	bool committed; /* `create` finished; from now on the VM lives by itself */
 	bool ending;	/* loop_stop() was called */
 	bool killing;	/* DEADLINE_KILL is set */
@@ -124,6 +126,8 @@ size_t vmproc_console_tail(struct vmproc *p, char *buf, size_t cap);
 
 /* vmproc_agent.c */
 const struct agent_events *vmproc_agent_events(void);
+/** vmproc_agent_go() - hooks have run: let the agent prepare the container, now or after its hello */
+void vmproc_agent_go(struct vmproc *p);
 /** vmproc_agent_request() - a fresh request id; @client as in struct vpending. Return: id, 0 when full */
 uint32_t vmproc_agent_request(struct vmproc *p, int client);
 /**

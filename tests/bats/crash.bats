@@ -59,12 +59,15 @@ kill_role_and_check() {
 	done
 }
 
-@test "a guest that panics ends the container, with the reason in the state" {
-	edit_config "$BATS_TEST_TMPDIR/b" '.process.capabilities = {} | .linux.readonlyPaths = [] | .linux.maskedPaths = [] |
-		.process.args = ["sh", "-c", "echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger; sleep 1000"]'
-	say_run volt run --bundle "$BATS_TEST_TMPDIR/b" c1
-	[ "$status" -ne 0 ]
-	[[ "$output" == *"guest kernel stopped"* ]] || [[ "$output" == *agent* ]]
+@test "a guest that panics ends the container, with its last console lines" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.linux.readonlyPaths = [] | .linux.resources.memory.limit = 33554432 |
+		.process.args = ["sh", "-c", "echo 2 > /proc/sys/vm/panic_on_oom; tail /dev/zero"]'
+	say_run volt run --keep --bundle "$BATS_TEST_TMPDIR/b" c1
+	[ "$status" -eq 137 ]
+	[[ "$output" == *"guest kernel stopped"*"Kernel panic"* ]]
+	[ "$(status_of c1)" = stopped ]
+	[[ "$(volt state c1)" == *"guest kernel stopped"* ]]
+	volt delete c1
 }
 
 @test "a failed create leaves nothing: bad mount source, bad option, missing rootfs" {

@@ -16,13 +16,13 @@ LIMIT=${LIMIT:-120}
 
 # volt [ARG]... - the runtime, with a state directory of this test run
 volt() {
-	timeout "$LIMIT" "$VOLT" --root "$VOLT_ROOT" "$@"
+	timeout -k 10 "$LIMIT" "$VOLT" --root "$VOLT_ROOT" "$@"
 }
 
 # pod [ARG]... - podman with our runtime
 pod() {
 	: > "$BATS_TEST_TMPDIR/podman.used"
-	timeout "$LIMIT" podman --runtime "$VOLT" "$@"
+	timeout -k 10 "$LIMIT" podman --runtime "$VOLT" "$@"
 }
 
 # say_run COMMAND... - like bats' run, and prints command, status and output for the log

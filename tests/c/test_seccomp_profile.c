@@ -352,21 +352,19 @@ static void old_calls_of_other_machines_are_not_newer(void **state)
 
 static void no_prefix_where_nothing_is_denied(void **state)
 {
-	static const char *const sections[] = {
-		"'defaultAction':'SCMP_ACT_LOG','syscalls':["
-		"{'names':['read'],'action':'SCMP_ACT_ALLOW'}]",
-		"'defaultAction':'SCMP_ACT_ERRNO'",
-		"'defaultAction':'SCMP_ACT_ERRNO','syscalls':[]",
-	};
-	static const uint32_t want[] = {SECCOMP_RET_LOG, ERRNO(EPERM), ERRNO(EPERM)};
 	struct profile p;
 
 	(void)state;
-	for (size_t i = 0; i < VR_ARRAY_SIZE(sections); i++) {
-		compile(&p, sections[i]);
-		assert_int_equal(decide(&p, 1000), want[i]);
-		done(&p);
-	}
+	compile(&p, "'defaultAction':'SCMP_ACT_LOG','syscalls':["
+		    "{'names':['read'],'action':'SCMP_ACT_ALLOW'}]");
+	assert_int_equal(decide(&p, 1000), SECCOMP_RET_LOG);
+	done(&p);
+	compile(&p, "'defaultAction':'SCMP_ACT_ERRNO'"); /* knows no call: nothing is newer */
+	assert_int_equal(decide(&p, 1000), ERRNO(EPERM));
+	done(&p);
+	compile(&p, "'defaultAction':'SCMP_ACT_ERRNO','syscalls':[]");
+	assert_int_equal(decide(&p, 1000), ERRNO(EPERM));
+	done(&p);
 }
 
 static void other_architectures_are_not_served(void **state)
