@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 
 #include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/log.h"
 #include "cmd.h"
 #include "container.h"
 #include "launch.h"
@@ -108,6 +110,22 @@ static int wait_shim(pid_t shim)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* A container that didn't end by itself has left word why. */
+static void report_reason(const struct globals *g, const char *id)
+{
+	struct vr_err ignored = VR_ERR_INIT;
+	struct container c = CONTAINER_INIT;
+	vr_autofree char *reason = NULL;
+
+	if (container_open(g, id, false, &c, &ignored) == 0) {
+		reason = container_reason(&c);
+	}
+	if (reason) {
+		vr_error("container '%s': %s", id, reason);
+	}
+	container_close(&c);
+}
+
 int cmd_run(const struct globals *g, int argc, char **argv, struct vr_err *err)
 {
 	struct vr_err ignored = VR_ERR_INIT;
@@ -135,6 +153,7 @@ int cmd_run(const struct globals *g, int argc, char **argv, struct vr_err *err)
 		return 0;
 	}
 	rc = wait_shim(shim);
+	report_reason(g, args.launch.id);
 	if (!args.keep) {
 		/* The exit code is the answer; what can't be removed stays visible in `list`. */
 		(void)!container_delete(g, args.launch.id, true, &ignored);

@@ -49,7 +49,7 @@ struct vmproc_devices {
 };
 
 /* Ask the fs process and wait: the guest's register write waits for it, too.
- * Syscalls: sendto, recvfrom, poll (role vmm), (role vcpu) */
+ * Syscalls: sendto, recvfrom, poll (roles vmm, vcpu) */
 static int fs_ask(struct vmproc *p, const struct fs_queue_msg *m)
 {
 	struct pollfd pfd = {.fd = p->plan->fs_fd, .events = POLLIN};
