@@ -211,9 +211,7 @@ images:
 # Behaviour tests, in a machine whose KVM can run a guest kernel. BATS_FILES= and BATS_FLAGS= narrow.
 .PHONY: bats
 bats: all images
-	$(Q)mkdir -p $(BUILD)/results
-	$(Q)tests/vm/run --share $(CURDIR)/$(BUILD)/results --env BUILD=$(BUILD) \
-		--env BATS_FILES='$(BATS_FILES)' --env BATS_FLAGS='$(BATS_FLAGS)' -- tests/bats/run
+	$(Q)BUILD=$(BUILD) BATS_FLAGS='$(BATS_FLAGS)' tests/bats/all $(BATS_FILES)
 
 .PHONY: check
 check:
@@ -259,7 +257,7 @@ deps:
 
 C_FILES := $(wildcard runtime/*.[ch] runtime/*/*.[ch] guest-agent/*.[ch] tests/c/*.[ch] tests/fuzz/*.[ch] tests/vm/*.c)
 SH_FILES := kernel-config/build.sh runtime/sandbox/gen_syscalls.sh .ci/run \
-	$(wildcard tests/*.sh tests/vm/run tests/vm/guest-* tests/images/*.sh tests/bench/*.sh tests/bats/run)
+	$(wildcard tests/*.sh tests/vm/run tests/vm/guest-* tests/images/*.sh tests/bench/*.sh tests/bats/run tests/bats/all)
 
 .PHONY: fmt
 fmt:
