@@ -61,7 +61,8 @@ kill_role_and_check() {
 
 @test "a guest that panics ends the container, with its last console lines" {
 	edit_config "$BATS_TEST_TMPDIR/b" '.linux.readonlyPaths = [] | .linux.resources.memory.limit = 33554432 |
-		.process.args = ["sh", "-c", "echo 2 > /proc/sys/vm/panic_on_oom; tail /dev/zero"]'
+		.mounts += [{destination: "/hog", type: "tmpfs", source: "tmpfs", options: ["size=500m"]}] |
+		.process.args = ["sh", "-c", "echo 2 > /proc/sys/vm/panic_on_oom; dd if=/dev/zero of=/hog/x bs=1M count=500"]'
 	say_run volt run --keep --bundle "$BATS_TEST_TMPDIR/b" c1
 	[ "$status" -eq 137 ]
 	[[ "$output" == *"guest kernel stopped"*"Kernel panic"* ]]

@@ -88,7 +88,7 @@ teardown() {
 	make_bundle "$BATS_TEST_TMPDIR/b" no-such-program
 	say_run volt create --bundle "$BATS_TEST_TMPDIR/b" c1
 	[ "$status" -eq 1 ]
-	[[ "$output" == *'exec: "no-such-program": executable file not found in $PATH'* ]]
+	[[ "$output" == *'no-such-program\": executable file not found in $PATH'* ]]
 	[ ! -e "$VOLT_ROOT/c1" ]
 
 	make_bundle "$BATS_TEST_TMPDIR/b2" /etc/passwd

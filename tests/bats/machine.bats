@@ -48,8 +48,9 @@ guest() {
 }
 
 @test "a memory hog is killed inside the guest, with exit code 137" {
-	edit_config "$BATS_TEST_TMPDIR/b" '.linux.resources.memory.limit = 67108864'
-	guest 'tail /dev/zero'
+	edit_config "$BATS_TEST_TMPDIR/b" '.linux.resources.memory.limit = 67108864 |
+		.mounts += [{destination: "/hog", type: "tmpfs", source: "tmpfs", options: ["size=500m"]}]'
+	guest 'exec dd if=/dev/zero of=/hog/x bs=1M count=500'
 	[ "$status" -eq 137 ]
 }
 
