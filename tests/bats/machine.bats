@@ -47,13 +47,6 @@ guest() {
 	[[ "$output" == *$'0027\n100\n200\n321' ]]
 }
 
-@test "a memory hog is killed inside the guest, with exit code 137" {
-	edit_config "$BATS_TEST_TMPDIR/b" '.linux.resources.memory.limit = 67108864 |
-		.mounts += [{destination: "/hog", type: "tmpfs", source: "tmpfs", options: ["size=500m"]}]'
-	guest 'exec dd if=/dev/zero of=/hog/x bs=1M count=500'
-	[ "$status" -eq 137 ]
-}
-
 @test "masked and read-only paths are" {
 	guest 'cat /proc/kcore 2>&1 | wc -c; echo 1 2>/dev/null > /proc/sys/kernel/panic || echo read-only; ls /sys/firmware | wc -l'
 	[ "$status" -eq 0 ]
