@@ -51,6 +51,9 @@ int cmd_delete(const struct globals *g, int argc, char **argv, struct vr_err *er
 int cmd_exec(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_kill(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_list(const struct globals *g, int argc, char **argv, struct vr_err *err);
+int cmd_pause(const struct globals *g, int argc, char **argv, struct vr_err *err);
+int cmd_ps(const struct globals *g, int argc, char **argv, struct vr_err *err);
+int cmd_resume(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_run(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_start(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_state(const struct globals *g, int argc, char **argv, struct vr_err *err);
