@@ -18,15 +18,19 @@
 #include "version.h"
 
 static const struct cmd commands[] = {
+	{"checkpoint", cmd_checkpoint, NULL, 1},
 	{"create", cmd_create, "boot a VM for a bundle and prepare its process", 1},
 	{"delete", cmd_delete, "remove what is left of a container", 1},
 	{"exec", cmd_exec, "run one more process in a container", 255},
+	{"features", cmd_features, "print what this runtime knows as JSON", 1},
 	{"kill", cmd_kill, "send a signal to a container's init process", 1},
 	{"list", cmd_list, "list the containers of this root", 1},
 	{"pause", cmd_pause, "stop all processes of a container", 1},
 	{"ps", cmd_ps, "list the processes that stand for a container's", 1},
+	{"restore", cmd_checkpoint, NULL, 1},
 	{"resume", cmd_resume, "let a paused container go on", 1},
 	{"run", cmd_run, "create and start a container, wait for its end", 1},
+	{"spec", cmd_spec, "write a config.json to start from", 1},
 	{"start", cmd_start, "run the process of a created container", 1},
 	{"state", cmd_state, "print a container's state as JSON", 1},
 };
