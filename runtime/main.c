@@ -21,6 +21,7 @@ static const struct cmd commands[] = {
 	{"checkpoint", cmd_checkpoint, NULL, 1},
 	{"create", cmd_create, "boot a VM for a bundle and prepare its process", 1},
 	{"delete", cmd_delete, "remove what is left of a container", 1},
+	{"events", cmd_events, "print figures of a container", 1},
 	{"exec", cmd_exec, "run one more process in a container", 255},
 	{"features", cmd_features, "print what this runtime knows as JSON", 1},
 	{"kill", cmd_kill, "send a signal to a container's init process", 1},
@@ -33,6 +34,7 @@ static const struct cmd commands[] = {
 	{"spec", cmd_spec, "write a config.json to start from", 1},
 	{"start", cmd_start, "run the process of a created container", 1},
 	{"state", cmd_state, "print a container's state as JSON", 1},
+	{"update", cmd_update, "change limits of a container", 1},
 };
 
 static void print_version(void)
