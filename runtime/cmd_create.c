@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_create.c - `create` and `run`: a container from a bundle */
-#include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cmd.h"
 #include "container.h"
+#include "foreground.h"
 #include "launch.h"
 
 struct create_args {
@@ -72,44 +69,6 @@ static int start(const struct globals *g, const char *id, struct vr_err *err)
 	return rc;
 }
 
-static volatile sig_atomic_t forward_to; /* pid of the shim */
-
-static void on_signal(int signo)
-{
-	if (forward_to > 0) {
-		(void)kill((pid_t)forward_to, signo); /* it passes signals on to the guest */
-	}
-}
-
-static void forward_signals(pid_t shim)
-{
-	static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
-	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-
-	forward_to = shim;
-	for (size_t i = 0; i < VR_ARRAY_SIZE(signals); i++) {
-		(void)sigaction(signals[i], &sa, NULL); /* fails for bad numbers only */
-	}
-}
-
-/* Return: its exit code as a shell would show it. */
-static int wait_shim(pid_t shim)
-{
-	siginfo_t end;
-	int status;
-
-	/* Once it is reaped, its pid may be somebody else's: stop forwarding before. */
-	while (waitid(P_PID, (id_t)shim, &end, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
-	}
-	forward_to = 0;
-	while (waitpid(shim, &status, 0) < 0) {
-		if (errno != EINTR) {
-			return 1;
-		}
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 /* A container that didn't end by itself has left word why. */
 static void report_reason(const struct globals *g, const char *id)
 {
@@ -130,18 +89,22 @@ int cmd_run(const struct globals *g, int argc, char **argv, struct vr_err *err)
 {
 	struct vr_err ignored = VR_ERR_INIT;
 	struct create_args args = {0};
+	vr_autoclose int master = -1;
 	pid_t shim;
 	int rc = parse("run", true, argc, argv, &args, err);
 
 	if (rc != 0) {
 		return rc < 0 ? rc : 0;
 	}
+	if (!args.detach && !args.launch.console_socket) {
+		args.launch.console_fd = &master;
+	}
 	shim = launch_create(g, &args.launch, err);
 	if (shim < 0) {
 		return shim;
 	}
 	if (!args.detach) {
-		forward_signals(shim);
+		foreground_signals(shim);
 	}
 	rc = start(g, args.launch.id, err);
 	if (rc < 0) {
@@ -152,7 +115,7 @@ int cmd_run(const struct globals *g, int argc, char **argv, struct vr_err *err)
 	if (args.detach) {
 		return 0;
 	}
-	rc = wait_shim(shim);
+	rc = foreground_wait(shim, vr_take_fd(&master));
 	report_reason(g, args.launch.id);
 	if (!args.keep) {
 		/* The exit code is the answer; what can't be removed stays visible in `list`. */

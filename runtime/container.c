@@ -11,9 +11,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/fdio.h"
+#include "container_hooks.h"
 #include "control.h"
 #include "sandbox/cgroup.h"
 
@@ -78,14 +80,11 @@ char *container_reason(const struct container *c)
 	return text;
 }
 
-int container_start(struct container *c, struct vr_err *err)
+static int start_permitted(const struct container *c, struct vr_err *err)
 {
-	const struct ctl_request req = {.type = CTL_START};
-	int rc, noted;
-
 	switch (oci_state_status(&c->state)) {
 	case OCI_CREATED:
-		break;
+		return 0;
 	case OCI_RUNNING:
 	case OCI_PAUSED:
 		return vr_err_set(err, EBUSY, "cannot start an already running container");
@@ -94,22 +93,63 @@ int container_start(struct container *c, struct vr_err *err)
 	default:
 		return vr_err_set(err, EBUSY, "container '%s' is still being created", c->state.id);
 	}
-	rc = ctl_call(c->dir.fd, &req, START_TIMEOUT_MS, err);
+}
+
+/* @hooks: its configuration if it has any, or NULL */
+static int start(struct container *c, const struct oci_spec *hooks, struct vr_err *err)
+{
+	struct ctl_call call = {.req = {.type = CTL_START}, .timeout_ms = START_TIMEOUT_MS};
+	struct vr_err ignored = VR_ERR_INIT;
+	vr_autofree char *text = NULL;
+	int rc = container_hooks_state(hooks, &c->state, &text, err);
+
+	if (rc < 0) {
+		return rc;
+	}
+	call.req.body = text;
+	call.req.body_len = text ? strlen(text) : 0;
+	rc = ctl_call(c->dir.fd, &call, err);
+	free(call.data); /* there is none */
 	if (rc == -ECONNREFUSED || rc == -ENOENT) {
 		return vr_err_set(err, EINVAL, "cannot start a container that has stopped");
 	}
-	if (rc < 0 && rc != -EALREADY) {
+	if (rc == -EALREADY) {
+		/* An earlier start was killed before it could note that it runs. */
+		c->state.status = OCI_RUNNING;
+		(void)!oci_state_write(&c->dir, &c->state, NULL);
+	}
+	if (rc < 0) {
 		return rc;
 	}
-	/* It runs already: an earlier start was killed before it could note that. */
 	c->state.status = OCI_RUNNING;
-	noted = oci_state_write(&c->dir, &c->state, rc == 0 ? err : NULL);
-	return rc == 0 ? noted : rc;
+	rc = oci_state_write(&c->dir, &c->state, err);
+	if (rc == 0) {
+		rc = container_poststart(hooks, &c->state, err);
+	}
+	if (rc < 0) {
+		(void)!container_kill(c, SIGKILL, true, &ignored); /* the hook's failure counts */
+	}
+	return rc;
+}
+
+int container_start(struct container *c, struct vr_err *err)
+{
+	struct oci_spec *hooks;
+	int rc = start_permitted(c, err);
+
+	if (rc < 0) {
+		return rc;
+	}
+	hooks = container_hooks_load(&c->dir);
+	rc = start(c, hooks, err);
+	oci_spec_free(hooks);
+	return rc;
 }
 
 int container_kill(struct container *c, uint32_t signo, bool all, struct vr_err *err)
 {
-	const struct ctl_request req = {.type = CTL_SIGNAL, .signo = signo, .all = all};
+	struct ctl_call call = {.req = {.type = CTL_SIGNAL, .signo = signo, .all = all},
+				.timeout_ms = SIGNAL_TIMEOUT_MS};
 	int rc;
 
 	switch (oci_state_status(&c->state)) {
@@ -121,11 +161,115 @@ int container_kill(struct container *c, uint32_t signo, bool all, struct vr_err 
 	default:
 		break;
 	}
-	rc = ctl_call(c->dir.fd, &req, SIGNAL_TIMEOUT_MS, err);
+	rc = ctl_call(c->dir.fd, &call, err);
 	if (rc == -ECONNREFUSED || rc == -ENOENT || rc == -ECONNRESET || rc == -ESRCH) {
 		/* It ended while we asked. For KILL that is what was wanted. */
 		return signo == SIGKILL ? 0 : vr_err_set(err, ESRCH, "container not running");
 	}
+	return rc;
+}
+
+/* Ask, and note the new status. */
+static int change(struct container *c, enum ctl_type type, enum oci_status to, struct vr_err *err)
+{
+	struct ctl_call call = {.req = {.type = type}, .timeout_ms = SIGNAL_TIMEOUT_MS};
+	int rc = ctl_call(c->dir.fd, &call, err);
+
+	if (rc < 0) {
+		return rc;
+	}
+	c->state.status = to;
+	return oci_state_write(&c->dir, &c->state, err);
+}
+
+int container_pause(struct container *c, struct vr_err *err)
+{
+	enum oci_status status = oci_state_status(&c->state);
+
+	if (status != OCI_RUNNING && status != OCI_CREATED) {
+		return vr_err_set(err, EINVAL, "container not running or created: %s",
+				  oci_status_name(status));
+	}
+	c->state.paused_created = status == OCI_CREATED;
+	return change(c, CTL_PAUSE, OCI_PAUSED, err);
+}
+
+int container_resume(struct container *c, struct vr_err *err)
+{
+	if (oci_state_status(&c->state) != OCI_PAUSED) {
+		return vr_err_set(err, EINVAL, "container not paused");
+	}
+	return change(c, CTL_RESUME, c->state.paused_created ? OCI_CREATED : OCI_RUNNING, err);
+}
+
+int container_pids(const struct container *c, pid_t **out_pids, size_t *out_n, struct vr_err *err)
+{
+	struct ctl_call call = {.req = {.type = CTL_PS}, .timeout_ms = SIGNAL_TIMEOUT_MS};
+	pid_t *pids;
+	struct vr_rd r;
+	size_t n;
+	int rc;
+
+	if (oci_state_status(&c->state) == OCI_STOPPED) {
+		return vr_err_set(err, ESRCH, "container not running");
+	}
+	rc = ctl_call(c->dir.fd, &call, err);
+	if (rc < 0) {
+		return rc;
+	}
+	n = call.data_len / sizeof(uint32_t);
+	pids = calloc(n + 1, sizeof(*pids));
+	if (pids) {
+		pids[0] = c->state.shim.pid;
+		vr_rd_init(&r, call.data, call.data_len);
+		for (size_t i = 1; i <= n; i++) {
+			pids[i] = (pid_t)vr_rd_u32(&r);
+		}
+	}
+	free(call.data);
+	if (!pids) {
+		return vr_err_set(err, ENOMEM, "list processes: out of memory");
+	}
+	*out_pids = pids;
+	*out_n = n + 1;
+	return 0;
+}
+
+int container_stats(const struct container *c, struct ap_stats *out, void **out_memory,
+		    struct vr_err *err)
+{
+	struct ctl_call call = {.req = {.type = CTL_STATS}, .timeout_ms = SIGNAL_TIMEOUT_MS};
+	int rc = ctl_call(c->dir.fd, &call, err);
+
+	if (rc < 0) {
+		return rc;
+	}
+	if (ap_decode_stats(call.data, call.data_len, out) < 0) {
+		free(call.data);
+		return vr_err_set(err, EPROTO, "the guest agent's figures are malformed");
+	}
+	*out_memory = call.data;
+	return 0;
+}
+
+int container_update(const struct container *c, const struct ap_resources *res, struct vr_err *err)
+{
+	vr_autofree uint8_t *frame = malloc(CTL_BODY_MAX);
+	struct ctl_call call = {.req = {.type = CTL_UPDATE}, .timeout_ms = SIGNAL_TIMEOUT_MS};
+	long n;
+	int rc;
+
+	if (!frame) {
+		return vr_err_set(err, ENOMEM, "update: out of memory");
+	}
+	n = ap_encode_update(res, 1, frame, CTL_BODY_MAX); /* the vmm chooses the id */
+	if (n < 0) {
+		return vr_err_sys(err, (int)n, "update: encode the limits");
+	}
+	call.req.body = frame + AP_HEADER_LEN;
+	call.req.body_len = (size_t)n - AP_HEADER_LEN;
+	rc = ctl_call(c->dir.fd, &call, err);
+	free(call.data); /* there is none */
 	return rc;
 }
 
@@ -190,12 +334,21 @@ static int end_roles(struct container *c, struct vr_err *err)
 
 int container_destroy(struct container *c, struct vr_err *err)
 {
+	bool existed = c->have_state && c->state.status != OCI_CREATING;
+	struct oci_spec *hooks = existed ? container_hooks_load(&c->dir) : NULL;
 	int rc = end_roles(c, err);
 
 	if (rc == 0 && c->have_state && c->state.cgroup_path) {
 		rc = sbx_cgroup_remove(c->state.cgroup_path, CGROUP_TIMEOUT_MS, err);
 	}
-	return rc < 0 ? rc : oci_container_remove(&c->dir, err);
+	if (rc == 0) {
+		rc = oci_container_remove(&c->dir, err);
+	}
+	if (rc == 0) {
+		container_poststop(hooks, &c->state);
+	}
+	oci_spec_free(hooks);
+	return rc;
 }
 
 static int delete_checked(struct container *c, bool force, struct vr_err *err)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/agent_proto.h"
 #include "base/err.h"
 #include "globals.h"
 #include "oci/state.h"
@@ -46,6 +47,31 @@ int container_start(struct container *c, struct vr_err *err) __attribute__((warn
 
 /** container_kill() - @signo to its init, or with @all to every process */
 int container_kill(struct container *c, uint32_t signo, bool all, struct vr_err *err)
+	__attribute__((warn_unused_result));
+
+/** container_pause() - stop its vCPUs; hold the lock */
+int container_pause(struct container *c, struct vr_err *err) __attribute__((warn_unused_result));
+
+/** container_resume() - let them go on; hold the lock */
+int container_resume(struct container *c, struct vr_err *err) __attribute__((warn_unused_result));
+
+/**
+ * container_pids() - processes of the host that stand for its processes: shims
+ * @out_pids: malloc'd, init's first
+ * @out_n:    how many
+ */
+int container_pids(const struct container *c, pid_t **out_pids, size_t *out_n, struct vr_err *err)
+	__attribute__((warn_unused_result));
+
+/**
+ * container_stats() - the guest's figures
+ * @out_memory: what @out points to, to be freed
+ */
+int container_stats(const struct container *c, struct ap_stats *out, void **out_memory,
+		    struct vr_err *err) __attribute__((warn_unused_result));
+
+/** container_update() - change limits in the guest */
+int container_update(const struct container *c, const struct ap_resources *res, struct vr_err *err)
 	__attribute__((warn_unused_result));
 
 /**

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,20 +21,28 @@
 #include "base/bytes.h"
 #include "base/checked.h"
 #include "base/cleanup.h"
+#include "base/fdio.h"
 
 #define STATE_BIT(s) (1u << (s))
 
 static const char *const state_names[CTL_STATE_COUNT] = {
 	[CTL_BOOTING] = "booting", [CTL_CREATED] = "created", [CTL_STARTING] = "starting",
-	[CTL_RUNNING] = "running", [CTL_EXITED] = "exited",
+	[CTL_RUNNING] = "running", [CTL_PAUSED] = "paused",   [CTL_EXITED] = "exited",
 };
+
+#define WITH_INIT (STATE_BIT(CTL_CREATED) | STATE_BIT(CTL_STARTING) | STATE_BIT(CTL_RUNNING))
 
 /* A request must be both known and currently permitted. */
 static const uint32_t permitted_states[CTL_TYPE_COUNT] = {
 	[CTL_START] = STATE_BIT(CTL_CREATED),
 	/* A signal before start reaches the waiting process, as with a plain container. */
-	[CTL_SIGNAL] = STATE_BIT(CTL_CREATED) | STATE_BIT(CTL_STARTING) | STATE_BIT(CTL_RUNNING) |
-		       STATE_BIT(CTL_EXITED),
+	[CTL_SIGNAL] = WITH_INIT | STATE_BIT(CTL_PAUSED) | STATE_BIT(CTL_EXITED),
+	[CTL_EXEC] = WITH_INIT,
+	[CTL_PAUSE] = STATE_BIT(CTL_CREATED) | STATE_BIT(CTL_RUNNING),
+	[CTL_RESUME] = STATE_BIT(CTL_PAUSED),
+	[CTL_PS] = WITH_INIT | STATE_BIT(CTL_PAUSED) | STATE_BIT(CTL_EXITED),
+	[CTL_STATS] = WITH_INIT,
+	[CTL_UPDATE] = WITH_INIT,
 };
 
 const char *ctl_state_name(enum ctl_state s)
@@ -47,16 +56,29 @@ bool ctl_permitted(enum ctl_type type, enum ctl_state state)
 	       (permitted_states[type] & STATE_BIT(state)) != 0;
 }
 
-static size_t request_encode(void *buf, size_t cap, const struct ctl_request *req)
+static bool has_body(enum ctl_type type)
+{
+	return type == CTL_START || type == CTL_UPDATE;
+}
+
+size_t ctl_request_encode(void *buf, size_t cap, const struct ctl_request *req)
 {
 	struct vr_wr w;
 
+	if (req->body_len > CTL_BODY_MAX) {
+		return 0;
+	}
 	vr_wr_init(&w, buf, cap);
 	vr_wr_u32(&w, CTL_VERSION);
 	vr_wr_u32(&w, req->type);
 	if (req->type == CTL_SIGNAL) {
 		vr_wr_u32(&w, req->signo);
 		vr_wr_u32(&w, req->all);
+	} else if (req->type == CTL_EXEC) {
+		vr_wr_u32(&w, req->pid);
+		vr_wr_u32(&w, req->terminal);
+	} else if (has_body(req->type) && req->body_len > 0) {
+		vr_wr_bytes(&w, req->body, req->body_len);
 	}
 	return vr_wr_ok(&w) ? w.off : 0;
 }
@@ -65,21 +87,31 @@ int ctl_parse(const void *msg, size_t len, struct ctl_request *out)
 {
 	struct ctl_request req = {0};
 	struct vr_rd r;
-	uint32_t version, type, all = 0;
+	uint32_t version, type, flag = 0;
 
 	vr_rd_init(&r, msg, len);
 	version = vr_rd_u32(&r);
 	type = vr_rd_u32(&r);
-	if (type == CTL_SIGNAL) {
-		req.signo = vr_rd_u32(&r);
-		all = vr_rd_u32(&r);
-	}
-	if (!vr_rd_ok(&r) || vr_rd_left(&r) != 0 || version != CTL_VERSION || type == 0 ||
-	    type >= CTL_TYPE_COUNT || all > 1 || req.signo >= (uint32_t)_NSIG) {
+	if (!vr_rd_ok(&r) || version != CTL_VERSION || type == 0 || type >= CTL_TYPE_COUNT) {
 		return -EPROTO;
 	}
 	req.type = (enum ctl_type)type;
-	req.all = all == 1;
+	if (req.type == CTL_SIGNAL) {
+		req.signo = vr_rd_u32(&r);
+		flag = vr_rd_u32(&r);
+		req.all = flag == 1;
+	} else if (req.type == CTL_EXEC) {
+		req.pid = vr_rd_u32(&r);
+		flag = vr_rd_u32(&r);
+		req.terminal = flag == 1;
+	} else if (has_body(req.type)) {
+		req.body_len = vr_rd_left(&r);
+		req.body = vr_rd_bytes(&r, req.body_len);
+	}
+	if (!vr_rd_ok(&r) || vr_rd_left(&r) != 0 || flag > 1 || req.signo >= (uint32_t)_NSIG ||
+	    req.body_len > CTL_BODY_MAX) {
+		return -EPROTO;
+	}
 	*out = req;
 	return 0;
 }
@@ -92,6 +124,19 @@ size_t ctl_reply_encode(void *buf, size_t cap, int code, const char *msg)
 	vr_wr_init(&w, buf, cap);
 	vr_wr_u32(&w, (uint32_t)(code < 0 ? -code : code));
 	vr_wr_bytes(&w, msg, n);
+	return vr_wr_ok(&w) ? w.off : 0;
+}
+
+size_t ctl_data_encode(void *buf, size_t cap, const void *data, size_t len)
+{
+	struct vr_wr w;
+
+	if (len > CTL_BODY_MAX) {
+		return 0;
+	}
+	vr_wr_init(&w, buf, cap);
+	vr_wr_u32(&w, 0);
+	vr_wr_bytes(&w, data, len);
 	return vr_wr_ok(&w) ? w.off : 0;
 }
 
@@ -137,13 +182,27 @@ static int wait_readable(int fd, int timeout_ms)
 	return rc == 0 ? -ETIMEDOUT : 0;
 }
 
-static int reply_read(int fd, struct vr_err *err)
+static int data_keep(struct ctl_call *call, const void *data, size_t len, struct vr_err *err)
 {
-	char msg[VR_ERR_MSG_MAX + 16];
-	const uint8_t *text;
+	if (len == 0) {
+		return 0;
+	}
+	call->data = malloc(len);
+	if (!call->data) {
+		return vr_err_set(err, ENOMEM, "keep the container's answer: out of memory");
+	}
+	memcpy(call->data, data, len);
+	call->data_len = len;
+	return 0;
+}
+
+static int reply_read(int fd, struct ctl_call *call, struct vr_err *err)
+{
+	static char msg[CTL_MSG_MAX]; /* the cli has one thread */
+	const uint8_t *rest;
 	struct vr_rd r;
 	uint32_t code;
-	size_t n_text;
+	size_t len;
 	ssize_t n = recv(fd, msg, sizeof(msg), 0);
 
 	if (n <= 0) {
@@ -151,38 +210,55 @@ static int reply_read(int fd, struct vr_err *err)
 	}
 	vr_rd_init(&r, msg, (size_t)n);
 	code = vr_rd_u32(&r);
-	n_text = vr_rd_left(&r);
-	text = vr_rd_bytes(&r, n_text);
+	len = vr_rd_left(&r);
+	rest = vr_rd_bytes(&r, len);
 	if (!vr_rd_ok(&r)) {
 		return vr_err_set(err, EPROTO, "unreadable answer on the control socket");
 	}
 	if (code == 0) {
-		return 0;
+		return data_keep(call, rest, len, err);
 	}
-	return vr_err_set(err, (int)code, "%.*s", (int)n_text, (const char *)text);
+	return vr_err_set(err, (int)code, "%.*s", (int)len, (const char *)rest);
 }
 
-int ctl_call(int dirfd, const struct ctl_request *req, int timeout_ms, struct vr_err *err)
+static int request_send(int fd, const struct ctl_call *call, struct vr_err *err)
+{
+	static char msg[CTL_MSG_MAX]; /* as above */
+	size_t len = ctl_request_encode(msg, sizeof(msg), &call->req);
+	int rc;
+
+	if (len == 0) {
+		return vr_err_set(err, E2BIG, "the request is too large for the container");
+	}
+	rc = vr_send_fds(fd, msg, len, call->fds, call->n_fds);
+	if (rc < 0) {
+		rc = rc == -EPIPE ? -ECONNREFUSED : rc;
+		return vr_err_sys(err, rc, "reach the container's control socket");
+	}
+	return 0;
+}
+
+int ctl_call(int dirfd, struct ctl_call *call, struct vr_err *err)
 {
 	vr_autoclose int fd = -1;
 	struct sockaddr_un sa;
-	uint8_t msg[64];
-	size_t len = request_encode(msg, sizeof(msg), req);
 	int rc;
 
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	rc = fd < 0 ? -errno : socket_address(dirfd, &sa);
+	if (rc == 0 && connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
+		rc = -errno;
+	}
 	if (rc < 0) {
 		return vr_err_sys(err, rc, "reach the container's control socket");
 	}
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
-	    send(fd, msg, len, MSG_NOSIGNAL) != (ssize_t)len) {
-		rc = errno == EPIPE ? -ECONNREFUSED : -errno;
-		return vr_err_sys(err, rc, "reach the container's control socket");
+	rc = request_send(fd, call, err);
+	if (rc < 0) {
+		return rc;
 	}
-	rc = wait_readable(fd, timeout_ms);
+	rc = wait_readable(fd, call->timeout_ms);
 	if (rc < 0) {
 		return vr_err_sys(err, rc, "wait for the container's answer");
 	}
-	return reply_read(fd, err);
+	return reply_read(fd, call, err);
 }

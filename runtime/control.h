@@ -21,16 +21,32 @@
 #include "base/err.h"
 
 #define CTL_VERSION	1u
-#define CTL_MSG_MAX	(64u * 1024u)
+#define CTL_BODY_MAX	(64u * 1024u)	     /* data of a request or an answer */
+#define CTL_MSG_MAX	(CTL_BODY_MAX + 16u) /* a whole message */
 #define CTL_FDS_MAX	8u
 #define CTL_SOCKET_NAME "control.sock"
 
 /** enum ctl_type - requests. The values travel: never renumber. */
 enum ctl_type {
-	CTL_START = 1, /* {}: run the prepared process */
+	CTL_START = 1, /* {state JSON or nothing}: run the prepared process */
 	CTL_SIGNAL =
-		2, /* {u32 signo, u32 all}: signal the container's init, or all its processes */
+		2,     /* {u32 signo, u32 all}: signal the container's init, or all its processes */
+	CTL_EXEC = 3,  /* {u32 pid, u32 terminal} and descriptors, see enum ctl_exec_fd */
+	CTL_PAUSE = 4, /* {}: stop the vCPUs */
+	CTL_RESUME = 5, /* {}: let them go on */
+	CTL_PS = 6,	/* {}: answer has a u32 for each exec: its shim's pid */
+	CTL_STATS = 7,	/* {}: answer has the agent's figures (ap_decode_stats()) */
+	CTL_UPDATE = 8, /* {payload of AP_MSG_UPDATE}: change limits in the guest */
 	CTL_TYPE_COUNT,
+};
+
+/** enum ctl_exec_fd - descriptors of CTL_EXEC, in this order */
+enum ctl_exec_fd {
+	CTL_EXEC_SHIM,	/* seqpacket socket whose other end its shim has */
+	CTL_EXEC_FRAME, /* file with the payload of AP_MSG_EXEC, read from its offset */
+	CTL_EXEC_STDIO, /* stdin, stdout, stderr; or the terminal twice: to read and to write */
+	CTL_EXEC_FDS = CTL_EXEC_STDIO + 3,
+	CTL_EXEC_FDS_TTY = CTL_EXEC_STDIO + 2,
 };
 
 /** enum ctl_state - what the vmm is doing; bits of the permit mask */
@@ -39,17 +55,29 @@ enum ctl_state {
 	CTL_CREATED,  /* process prepared, waiting for start */
 	CTL_STARTING, /* start sent, no answer yet */
 	CTL_RUNNING,
+	CTL_PAUSED, /* vCPUs stand still */
 	CTL_EXITED, /* init ended; output is being drained, the VM taken down */
 	CTL_STATE_COUNT,
 };
 
 const char *ctl_state_name(enum ctl_state s);
 
-/** struct ctl_request - a parsed request; all values checked */
+/**
+ * struct ctl_request - a request; all values of a parsed one are checked
+ * @signo:    CTL_SIGNAL: 0..64
+ * @all:      CTL_SIGNAL
+ * @pid:      CTL_EXEC: of its shim, as the client sees it; for CTL_PS
+ * @terminal: CTL_EXEC
+ * @body:     CTL_START, CTL_UPDATE: borrowed data, at most CTL_BODY_MAX bytes
+ */
 struct ctl_request {
 	enum ctl_type type;
-	uint32_t signo; /* CTL_SIGNAL: 0..64 */
-	bool all;	/* CTL_SIGNAL */
+	uint32_t signo;
+	bool all;
+	uint32_t pid;
+	bool terminal;
+	const void *body;
+	size_t body_len;
 };
 
 /** ctl_permitted() - may @type be asked in @state? */
@@ -59,23 +87,38 @@ bool ctl_permitted(enum ctl_type type, enum ctl_state state);
 int ctl_parse(const void *msg, size_t len, struct ctl_request *out)
 	__attribute__((warn_unused_result));
 
+/** ctl_request_encode() - the client's message. Return: bytes, 0 when it doesn't fit */
+size_t ctl_request_encode(void *buf, size_t cap, const struct ctl_request *req);
+
 /** ctl_reply_encode() - {u32 code, message}; @cap >= VR_ERR_MSG_MAX + 16. Return: bytes */
 size_t ctl_reply_encode(void *buf, size_t cap, int code, const char *msg);
+
+/** ctl_data_encode() - {u32 0, data}; @cap >= CTL_MSG_MAX. Return: bytes, 0 for too much data */
+size_t ctl_data_encode(void *buf, size_t cap, const void *data, size_t len);
 
 /** ctl_listen() - make the socket in the state directory @dirfd. Return: fd or -errno with @err */
 int ctl_listen(int dirfd, struct vr_err *err) __attribute__((warn_unused_result));
 
+/** struct ctl_call - a request with what travels beside it; answers come back in it */
+struct ctl_call {
+	struct ctl_request req;
+	const int *fds; /* borrowed */
+	size_t n_fds;
+	int timeout_ms; /* for the answer */
+	void *data;	/* out: malloc'd data of a successful answer, NULL when there is none */
+	size_t data_len;
+};
+
 /**
  * ctl_call() - client side: connect, ask, wait for the answer
- * @dirfd:      state directory of the container
- * @req:        the request
- * @timeout_ms: for the answer
+ * @dirfd: state directory of the container
+ * @call:  what to ask; @data is to be freed by the caller
  *
  * Return: 0; -ECONNREFUSED/-ENOENT when no vmm listens any more (@err set); -ETIMEDOUT; or
  * the vmm's own refusal, code and sentence as it sent them.
  * Syscalls: none in a role; the cli calls it
  */
-int ctl_call(int dirfd, const struct ctl_request *req, int timeout_ms, struct vr_err *err)
+int ctl_call(int dirfd, struct ctl_call *call, struct vr_err *err)
 	__attribute__((warn_unused_result));
 
 #endif /* VOLT_CONTROL_H */

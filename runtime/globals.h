@@ -12,6 +12,7 @@
  * @root:           --root, or NULL for the default
  * @systemd_cgroup: --systemd-cgroup, or --cgroup-manager=systemd
  * @no_cgroup:      --cgroup-manager=disabled
+ * @failure:        exit code of a failure of the verb, 0 before there is one
  */
 struct globals {
 	const char *root;
@@ -24,6 +25,7 @@ struct globals {
 	bool no_cgroup;
 	bool help;
 	bool version;
+	int failure;
 };
 
 #endif /* VOLT_GLOBALS_H */

@@ -53,6 +53,9 @@ int guest_plan_build(const struct oci_spec *spec, struct guest_plan *out, struct
 int guest_plan_process(const struct oci_process *proc, struct ap_process *out, struct vr_err *err)
 	__attribute__((warn_unused_result));
 
+/** guest_plan_resources() - limits as cgroup v2 of the guest knows them; @res may be NULL */
+void guest_plan_resources(const struct oci_resources *res, struct ap_resources *out);
+
 void guest_plan_finish(struct guest_plan *plan);
 
 #endif /* VOLT_GUEST_PLAN_H */

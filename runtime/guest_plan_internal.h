@@ -14,7 +14,4 @@ char *guest_plan_keep(struct guest_plan *plan, char *text);
 int guest_plan_mounts(const struct oci_spec *spec, struct guest_plan *plan, struct vr_err *err)
 	__attribute__((warn_unused_result));
 
-/** guest_plan_resources() - limits as cgroup v2 of the guest knows them; @res may be NULL */
-void guest_plan_resources(const struct oci_resources *res, struct ap_resources *out);
-
 #endif /* VOLT_GUEST_PLAN_INTERNAL_H */

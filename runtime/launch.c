@@ -40,6 +40,7 @@
 #include "oci/bundle.h"
 #include "oci/hooks.h"
 #include "oci/state.h"
+#include "pidfile.h"
 #include "sandbox/cgroup.h"
 
 /* What the host side of a VM needs beside guest RAM: page tables, vmm, fs and its page cache. */
@@ -323,21 +324,6 @@ static int wait_roles(struct creation *c, struct vr_err *err)
 	return rc;
 }
 
-static int write_pid_file(struct creation *c, struct vr_err *err)
-{
-	const char *path = c->l.o->pid_file;
-	char text[16];
-	int n, rc;
-
-	if (!path) {
-		return 0;
-	}
-	n = snprintf(text, sizeof(text), "%d", (int)c->state.shim.pid);
-	rc = vr_write_file_atomic(AT_FDCWD, path, text, (size_t)n, 0644);
-	c->have_pid_file = rc == 0;
-	return rc < 0 ? vr_err_sys(err, rc, "write pid file '%s'", path) : 0;
-}
-
 static int commit(struct creation *c, struct vr_err *err)
 {
 	int rc;
@@ -345,7 +331,8 @@ static int commit(struct creation *c, struct vr_err *err)
 	c->state.status = OCI_CREATED;
 	rc = oci_state_write(&c->dir, &c->state, err);
 	if (rc == 0) {
-		rc = write_pid_file(c, err);
+		rc = pidfile_write(c->l.o->pid_file, c->state.shim.pid, err);
+		c->have_pid_file = rc == 0 && c->l.o->pid_file;
 	}
 	return rc == 0 ? tell_vmm(c, ROLE_SAYS_COMMIT, err) : rc;
 }

@@ -33,6 +33,7 @@ static void run_shim(struct launch *l)
 		.vmm_fd = l->pair_shim_vmm[0],
 		.alive_fd = l->alive_fd,
 		.null_fd = l->null_fd,
+		.tty_fd = l->console.slave,
 		.rootfs_tree_fd = l->rootfs_tree_fd,
 		.new_uts = (l->shim_clone_flags & CLONE_NEWUTS) != 0,
 		.new_pid = (l->shim_clone_flags & CLONE_NEWPID) != 0,

@@ -18,13 +18,23 @@
 #include "version.h"
 
 static const struct cmd commands[] = {
-	{"create", cmd_create, "boot a VM for a bundle and prepare its process"},
-	{"delete", cmd_delete, "remove what is left of a container"},
-	{"kill", cmd_kill, "send a signal to a container's init process"},
-	{"list", cmd_list, "list the containers of this root"},
-	{"run", cmd_run, "create and start a container, wait for its end"},
-	{"start", cmd_start, "run the process of a created container"},
-	{"state", cmd_state, "print a container's state as JSON"},
+	{"checkpoint", cmd_checkpoint, NULL, 1},
+	{"create", cmd_create, "boot a VM for a bundle and prepare its process", 1},
+	{"delete", cmd_delete, "remove what is left of a container", 1},
+	{"events", cmd_events, "print figures of a container", 1},
+	{"exec", cmd_exec, "run one more process in a container", 255},
+	{"features", cmd_features, "print what this runtime knows as JSON", 1},
+	{"kill", cmd_kill, "send a signal to a container's init process", 1},
+	{"list", cmd_list, "list the containers of this root", 1},
+	{"pause", cmd_pause, "stop all processes of a container", 1},
+	{"ps", cmd_ps, "list the processes that stand for a container's", 1},
+	{"restore", cmd_checkpoint, NULL, 1},
+	{"resume", cmd_resume, "let a paused container go on", 1},
+	{"run", cmd_run, "create and start a container, wait for its end", 1},
+	{"spec", cmd_spec, "write a config.json to start from", 1},
+	{"start", cmd_start, "run the process of a created container", 1},
+	{"state", cmd_state, "print a container's state as JSON", 1},
+	{"update", cmd_update, "change limits of a container", 1},
 };
 
 static void print_version(void)
@@ -38,7 +48,9 @@ static void print_help(const struct opt *table, size_t n)
 	printf("volt-runc - an OCI runtime that gives every container its own microVM\n\n"
 	       "usage: volt-runc [OPTION]... COMMAND [ARGUMENT]...\n\ncommands:\n");
 	for (size_t i = 0; i < VR_ARRAY_SIZE(commands); i++) {
-		printf("  %-10s %s\n", commands[i].name, commands[i].help);
+		if (commands[i].help) {
+			printf("  %-10s %s\n", commands[i].name, commands[i].help);
+		}
 	}
 	printf("\noptions:\n");
 	opts_print(table, n);
@@ -80,10 +92,11 @@ static int cgroup_manager_parse(struct globals *g, struct vr_err *err)
 	return 0;
 }
 
-static int dispatch(const struct globals *g, int argc, char **argv, struct vr_err *err)
+static int dispatch(struct globals *g, int argc, char **argv, struct vr_err *err)
 {
 	for (size_t i = 0; i < VR_ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[0], commands[i].name) == 0) {
+			g->failure = commands[i].failure;
 			return commands[i].run(g, argc, argv, err);
 		}
 	}
@@ -163,5 +176,5 @@ int main(int argc, char **argv)
 	if (!vr_log_is_stderr()) {
 		(void)fprintf(stderr, "volt-runc: %s\n", err.msg); /* callers read both */
 	}
-	return 1;
+	return g.failure != 0 ? g.failure : 1; /* of the global options */
 }

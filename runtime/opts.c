@@ -37,7 +37,8 @@ static const struct opt *find_short(const struct opt *table, size_t n, char lett
 
 static bool takes_value(const struct opt *o)
 {
-	return o->kind == OPT_STRING || o->kind == OPT_COUNT || o->kind == OPT_IGNORED_STRING;
+	return o->kind == OPT_STRING || o->kind == OPT_COUNT || o->kind == OPT_LIST ||
+	       o->kind == OPT_IGNORED_STRING;
 }
 
 static int store_switch(const struct opt *o, const char *value, struct vr_err *err)
@@ -71,6 +72,19 @@ static int store_count(const struct opt *o, const char *value, struct vr_err *er
 	return 0;
 }
 
+static int store_list(const struct opt *o, const char *value, struct vr_err *err)
+{
+	struct opt_list *list = o->dest;
+	const char **grown = realloc(list->v, (list->n + 1) * sizeof(*grown));
+
+	if (!grown) {
+		return vr_err_set(err, ENOMEM, "option '--%s': out of memory", o->name);
+	}
+	list->v = grown;
+	list->v[list->n++] = value;
+	return 0;
+}
+
 static int store(const struct opt *o, const char *value, struct vr_err *err)
 {
 	switch (o->kind) {
@@ -82,6 +96,8 @@ static int store(const struct opt *o, const char *value, struct vr_err *err)
 		return 0;
 	case OPT_COUNT:
 		return store_count(o, value, err);
+	case OPT_LIST:
+		return store_list(o, value, err);
 	case OPT_IGNORED_STRING:
 		return 0;
 	}

@@ -18,6 +18,7 @@ enum opt_kind {
 	OPT_SWITCH,	    /* bool * */
 	OPT_STRING,	    /* const char ** */
 	OPT_COUNT,	    /* unsigned *: a decimal number */
+	OPT_LIST,	    /* struct opt_list *: may be repeated, each adds one */
 	OPT_IGNORED_SWITCH, /* accepted for compatibility, @dest unused */
 	OPT_IGNORED_STRING,
 };
@@ -34,6 +35,12 @@ struct opt {
 	enum opt_kind kind;
 	void *dest;
 	const char *help;
+};
+
+/** struct opt_list - values of a repeated option, in their order; start from zeros, free(@v) */
+struct opt_list {
+	const char **v;
+	size_t n;
 };
 
 enum opts_mode {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * roles.h - the three long-lived processes of a container and what each is given
+ * roles.h - the long-lived processes of a container and what each is given
  *
  * `create` prepares everything that needs the caller's rights, then forks:
  *
@@ -14,6 +14,7 @@
  *   create <-report-> each role   ready, or why not; the vmm is told "go" when hooks have run
  *                                 and the files are served, and "commit" at the end
  *   shim   <-------->  vmm        exit status down, signals up
+ *   exec's shim <---->  vmm        the same; one more for each `exec`
  *   fs     <-------->  vmm        queue set-up and stop, answered by fs
  *
  * All hold @alive_fd, an open file description with a flock: once the lock can be
@@ -51,6 +52,7 @@ struct shim_plan {
 	int vmm_fd;
 	int alive_fd;
 	int null_fd;
+	int tty_fd; /* slave of the terminal, to become the controlling one; or -1 */
 	int rootfs_tree_fd;
 	bool new_uts;
 	bool new_pid;
@@ -59,6 +61,19 @@ struct shim_plan {
 	unsigned n_ns_fds;
 	struct shim_bind *binds;
 	unsigned n_binds;
+};
+
+/**
+ * struct shim_exec_plan - the shim of one `exec`; stays in the caller's namespaces
+ * @report_fd: to the exec command, as to `create` for others
+ * @vmm_fd:    its socket pair with the vmm, which gets the other end with CTL_EXEC
+ */
+struct shim_exec_plan {
+	const char *id;
+	int report_fd;
+	int vmm_fd;
+	int null_fd;
+	int tty_fd;
 };
 
 /** struct fs_wires - how the fs process takes part in a device of the vmm */
@@ -112,6 +127,7 @@ struct vmm_plan {
 };
 
 noreturn void shim_main(const struct shim_plan *plan);
+noreturn void shim_exec_main(const struct shim_exec_plan *plan);
 noreturn void fsproc_main(const struct fs_plan *plan);
 noreturn void vmproc_main(const struct vmm_plan *plan);
 
@@ -121,9 +137,13 @@ noreturn void vmproc_main(const struct vmm_plan *plan);
 struct shim_exit_msg {
 	uint32_t status; /* wait status style: 0..255 */
 };
-/** shim -> vmm: a signal the shim got, to be forwarded */
+/**
+ * shim -> vmm: a signal the shim got, to be forwarded
+ * @from_tty: the terminal's driver sent it, not a process
+ */
 struct shim_signal_msg {
 	uint32_t signo;
+	uint32_t from_tty;
 };
 
 enum fs_op {

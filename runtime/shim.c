@@ -16,7 +16,9 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -28,6 +30,7 @@
 #include "base/cleanup.h"
 #include "base/fdio.h"
 #include "base/log.h"
+#include "oci/state.h"
 #include "proctitle.h"
 #include "sandbox/fds.h"
 #include "sandbox/sandbox.h"
@@ -122,6 +125,18 @@ static int root_enter(const struct shim_plan *plan, struct vr_err *err)
 	return 0;
 }
 
+/*
+ * Become the session that the terminal signals: of a resized window, that is. A
+ * hang-up the guest's own terminal tells its processes.
+ */
+static int tty_adopt(int tty_fd, struct vr_err *err)
+{
+	if (tty_fd >= 0 && ioctl(tty_fd, TIOCSCTTY, 0) < 0) {
+		return vr_err_sys(err, errno, "make the terminal the controlling one");
+	}
+	return 0;
+}
+
 static int signals_block(void)
 {
 	sigset_t all;
@@ -133,26 +148,42 @@ static int signals_block(void)
 	return signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static int narrow(const int *keep, size_t n, int null_fd, struct vr_err *err)
+{
+	int rc;
+
+	role_stdio_null(null_fd);
+	rc = sbx_close_fds(keep, n);
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "close foreign file descriptors");
+	}
+	return sbx_stage_shim_final(err);
+}
+
 static int prepare(const struct shim_plan *plan, int sigfd, struct vr_err *err)
 {
 	const int keep[] = {plan->report_fd, plan->vmm_fd, plan->alive_fd, sigfd};
 	int rc;
 
-	rc = namespaces_enter(plan, err);
+	rc = tty_adopt(plan->tty_fd, err);
+	if (rc == 0) {
+		rc = namespaces_enter(plan, err);
+	}
 	if (rc == 0) {
 		rc = root_enter(plan, err);
 	}
-	if (rc == 0) {
-		role_stdio_null(plan->null_fd);
-		rc = sbx_close_fds(keep, VR_ARRAY_SIZE(keep));
-		if (rc < 0) {
-			(void)vr_err_sys(err, rc, "close foreign file descriptors");
-		}
+	return rc < 0 ? rc : narrow(keep, VR_ARRAY_SIZE(keep), plan->null_fd, err);
+}
+
+static int prepare_exec(const struct shim_exec_plan *plan, int sigfd, struct vr_err *err)
+{
+	const int keep[] = {plan->report_fd, plan->vmm_fd, sigfd};
+	int rc = tty_adopt(plan->tty_fd, err);
+
+	if (rc == 0 && chdir("/") < 0) { /* or the caller's directory could not be unmounted */
+		rc = vr_err_sys(err, errno, "leave the current directory");
 	}
-	if (rc == 0) {
-		rc = sbx_stage_shim_final(err);
-	}
-	return rc;
+	return rc < 0 ? rc : narrow(keep, VR_ARRAY_SIZE(keep), plan->null_fd, err);
 }
 
 /* Syscalls: read, sendto (role shim) */
@@ -166,6 +197,7 @@ static void signal_forward(int sigfd, int vmm_fd)
 			continue; /* has no children; whoever sent it meant none of the guest's */
 		}
 		msg.signo = si.ssi_signo;
+		msg.from_tty = si.ssi_code == SI_KERNEL;
 		(void)send(vmm_fd, &msg, sizeof(msg),
 			   MSG_NOSIGNAL | MSG_DONTWAIT); /* lost with the vmm only */
 	}
@@ -209,25 +241,53 @@ static int wait_for_exit(int sigfd, int vmm_fd)
 	}
 }
 
-noreturn void shim_main(const struct shim_plan *plan)
+/* setsid: callers kill the process group on a timeout; fails only for a group leader. */
+static int start(const char *id, struct vr_err *err)
 {
-	struct vr_err err = VR_ERR_INIT;
 	int sigfd;
 
 	vr_log_set_role("shim");
-	proctitle_set("volt-shim", plan->id);
-	(void)setsid(); /* callers kill the process group on a timeout; fails only for a group leader */
+	proctitle_set("volt-shim", id);
+	(void)setsid();
 	sigfd = signals_block();
 	if (sigfd < 0) {
-		(void)vr_err_sys(&err, sigfd, "block signals");
-	} else {
-		(void)prepare(plan, sigfd, &err);
+		(void)vr_err_sys(err, sigfd, "block signals");
 	}
-	if (err.code != 0) {
-		role_report(plan->report_fd, &err);
+	return sigfd;
+}
+
+static noreturn void serve(int report_fd, int sigfd, int vmm_fd, const struct vr_err *err)
+{
+	if (err->code != 0) {
+		role_report(report_fd, err);
 		_exit(1);
 	}
-	role_report(plan->report_fd, NULL);
-	(void)close(plan->report_fd);
-	_exit(wait_for_exit(sigfd, plan->vmm_fd));
+	role_report(report_fd, NULL);
+	(void)close(report_fd);
+	_exit(wait_for_exit(sigfd, vmm_fd));
+}
+
+noreturn void shim_main(const struct shim_plan *plan)
+{
+	struct vr_err err = VR_ERR_INIT;
+	int sigfd = start(plan->id, &err);
+
+	if (sigfd >= 0) {
+		(void)!prepare(plan, sigfd, &err); /* err tells */
+	}
+	serve(plan->report_fd, sigfd, plan->vmm_fd, &err);
+}
+
+noreturn void shim_exec_main(const struct shim_exec_plan *plan)
+{
+	struct vr_err err = VR_ERR_INIT;
+	char title[OCI_ID_MAX + 16];
+	int sigfd;
+
+	(void)snprintf(title, sizeof(title), "%s (exec)", plan->id); /* cut: a title */
+	sigfd = start(title, &err);
+	if (sigfd >= 0) {
+		(void)!prepare_exec(plan, sigfd, &err); /* err tells */
+	}
+	serve(plan->report_fd, sigfd, plan->vmm_fd, &err);
 }

@@ -40,17 +40,16 @@
 
 void vmproc_end(struct vmproc *p, uint8_t status)
 {
-	const struct shim_exit_msg msg = {.status = status};
-	struct vproc *init = &p->procs[0];
-
 	if (p->ending) {
 		return;
 	}
 	p->ending = true;
 	p->state = CTL_EXITED;
-	if (init->shim_fd >= 0) {
-		/* The shim exits on this; when it is gone already nobody needs to know. */
-		(void)send(init->shim_fd, &msg, sizeof(msg), MSG_NOSIGNAL);
+	vmproc_procs_tell(p, &p->procs[0], status);
+	for (uint32_t slot = 1; slot < VMPROC_MAX_PROCS; slot++) {
+		if (p->procs[slot].used) {
+			vmproc_procs_tell(p, &p->procs[slot], STATUS_KILLED);
+		}
 	}
 	loop_stop(p->loop);
 }
@@ -202,6 +201,12 @@ static void on_deadline(void *ctx, uint32_t index, uint32_t events)
 	}
 }
 
+static void on_proc(void *ctx, uint32_t index, uint32_t events)
+{
+	(void)events;
+	vmproc_procs_work(ctx, index);
+}
+
 /* Before anything is watched: the loop refuses kinds nobody handles. */
 static void loop_handlers(struct vmproc *p)
 {
@@ -217,6 +222,7 @@ static void loop_handlers(struct vmproc *p)
 		[EV_ATTACH] = on_attach,
 		[EV_DEADLINE] = on_deadline,
 		[EV_DEVICE_TIMER] = on_device_timer,
+		[EV_PROC] = on_proc,
 	};
 
 	for (unsigned kind = 0; kind < EV_COUNT; kind++) {

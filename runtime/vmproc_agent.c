@@ -43,12 +43,35 @@ void vmproc_agent_go(struct vmproc *p)
 	vsock_unlock(p->vsock);
 }
 
+/* What a guest can't know. @seed: also bytes for its random pool. */
+static long configure_encode(const struct vmproc *p, bool seed, void *frame, size_t cap)
+{
+	struct ap_configure cfg = {.hostname = p->plan->hostname};
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* can't fail for this clock */
+	cfg.realtime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	cfg.has_seed =
+		seed && getrandom(cfg.seed, sizeof(cfg.seed), 0) == (ssize_t)sizeof(cfg.seed);
+	return ap_encode_configure(&cfg, ID_CONFIGURE, frame, cap);
+}
+
+int vmproc_agent_set_clock(struct vmproc *p)
+{
+	uint8_t frame[1024];
+	long n = configure_encode(p, false, frame, sizeof(frame));
+	int rc;
+
+	vsock_lock(p->vsock);
+	rc = n < 0 ? (int)n : agent_client_send(p->agent, frame, (size_t)n);
+	vsock_unlock(p->vsock);
+	return rc;
+}
+
 static void on_hello(void *ctx, const struct ap_hello *m)
 {
 	struct vmproc *p = ctx;
-	struct ap_configure cfg = {.hostname = p->plan->hostname, .has_seed = true};
 	uint8_t frame[1024];
-	struct timespec now;
 	long n;
 
 	if (m->version != AP_VERSION) {
@@ -58,12 +81,7 @@ static void on_hello(void *ctx, const struct ap_hello *m)
 	}
 	vr_debug("agent ready after %llu us in the guest, kernel %s",
 		 (unsigned long long)m->stamp_ns[AP_STAMP_HELLO] / 1000, m->release);
-	(void)clock_gettime(CLOCK_REALTIME, &now); /* can't fail for this clock */
-	cfg.realtime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-	if (getrandom(cfg.seed, sizeof(cfg.seed), 0) != (ssize_t)sizeof(cfg.seed)) {
-		cfg.has_seed = false;
-	}
-	n = ap_encode_configure(&cfg, ID_CONFIGURE, frame, sizeof(frame));
+	n = configure_encode(p, true, frame, sizeof(frame));
 	if (n < 0 || agent_client_send(p->agent, frame, (size_t)n) < 0) {
 		vmproc_fail(p, "send the clock to the guest agent");
 		return;
@@ -107,6 +125,7 @@ static void create_answered(struct vmproc *p, const struct ap_reply *m)
 		return;
 	}
 	p->state = CTL_CREATED;
+	vmproc_procs_defer(p, &p->procs[0], PROC_WORK_RESIZE);
 	role_report(p->plan->report_fd, NULL);
 }
 
@@ -120,20 +139,62 @@ static struct vpending *pending_find(struct vmproc *p, uint32_t id)
 	return NULL;
 }
 
-uint32_t vmproc_agent_request(struct vmproc *p, int client)
+struct vpending *vmproc_agent_pending(struct vmproc *p, int client, enum ctl_type type)
 {
 	struct vpending *slot = pending_find(p, 0);
 
 	if (!slot) {
-		return 0;
+		return NULL;
 	}
 	if (p->next_request < ID_FIRST) {
 		p->next_request = ID_FIRST; /* first use, or wrapped round */
 	}
-	slot->id = p->next_request++;
-	slot->client = client;
-	slot->start = client >= 0 && p->clients[client].type == CTL_START;
-	return slot->id;
+	*slot = (struct vpending){.id = p->next_request++, .client = client, .type = type};
+	return slot;
+}
+
+int vmproc_agent_send(struct vmproc *p, struct vpending *slot, const void *frame, long len)
+{
+	int rc;
+
+	if (!slot) {
+		return -EAGAIN;
+	}
+	vsock_lock(p->vsock);
+	rc = len < 0 ? (int)len : agent_client_send(p->agent, frame, (size_t)len);
+	vsock_unlock(p->vsock);
+	if (rc < 0) {
+		slot->id = 0;
+	}
+	return rc;
+}
+
+void vmproc_agent_forget(struct vmproc *p, int client)
+{
+	struct vproc *v;
+
+	for (size_t i = 0; i < VMPROC_MAX_PENDING; i++) {
+		if (p->pending[i].id == 0 || p->pending[i].client != client) {
+			continue;
+		}
+		p->pending[i].client = -1;
+		v = p->pending[i].type == CTL_EXEC ? vmproc_procs_find(p, p->pending[i].proc)
+						   : NULL;
+		if (v) {
+			/* Nobody will ever know of this process. */
+			(void)vmproc_agent_signal(p, v->id, SIGKILL, false, -1);
+		}
+	}
+}
+
+/* What an answer means for us, whoever asked. */
+static void request_done(struct vmproc *p, const struct vpending *asked, bool ok)
+{
+	if (asked->type == CTL_START && p->state == CTL_STARTING) {
+		p->state = ok ? CTL_RUNNING : CTL_CREATED;
+	} else if (asked->type == CTL_EXEC) {
+		vmproc_exec_answered(p, asked->proc, ok);
+	}
 }
 
 static void on_reply(void *ctx, uint32_t id, const struct ap_reply *m)
@@ -160,16 +221,18 @@ static void on_reply(void *ctx, uint32_t id, const struct ap_reply *m)
 	}
 	asked = *slot;
 	slot->id = 0;
-	if (asked.start && p->state == CTL_STARTING) {
-		p->state = m->code == 0 ? CTL_RUNNING : CTL_CREATED;
-	}
+	request_done(p, &asked, m->code == 0);
 	if (asked.client < 0) {
 		return;
 	}
 	if (m->code != 0) {
 		reply_to_err(m, &err);
+		vmproc_control_answer(p, asked.client, err.code, err.msg);
+	} else if (asked.type == CTL_STATS && m->body) {
+		vmproc_control_answer_data(p, asked.client, m->body, m->body_len);
+	} else {
+		vmproc_control_answer(p, asked.client, 0, "");
 	}
-	vmproc_control_answer(p, asked.client, err.code, err.msg);
 }
 
 static void on_exit_event(void *ctx, const struct ap_exit *m)
@@ -198,22 +261,6 @@ const struct agent_events *vmproc_agent_events(void)
 	return &ev;
 }
 
-int vmproc_agent_send(struct vmproc *p, uint32_t id, const void *frame, long len)
-{
-	int rc;
-
-	if (id == 0) {
-		return -EAGAIN;
-	}
-	vsock_lock(p->vsock);
-	rc = len < 0 ? (int)len : agent_client_send(p->agent, frame, (size_t)len);
-	vsock_unlock(p->vsock);
-	if (rc < 0) {
-		pending_find(p, id)->id = 0;
-	}
-	return rc;
-}
-
 /* A guest that can't even kill is ended from outside, however often it is asked. */
 static int kill_deadline_set(struct vmproc *p)
 {
@@ -228,12 +275,13 @@ static int kill_deadline_set(struct vmproc *p)
 
 int vmproc_agent_signal(struct vmproc *p, uint32_t proc, uint32_t signo, bool all, int client)
 {
-	struct ap_signal sig = {.proc = proc, .signo = signo, .all = all};
-	uint32_t id = vmproc_agent_request(p, client);
+	const struct ap_signal sig = {.proc = proc, .signo = signo, .all = all};
+	struct vpending *slot = vmproc_agent_pending(p, client, CTL_SIGNAL);
 	uint8_t frame[128];
+	long n = slot ? ap_encode_signal(&sig, slot->id, frame, sizeof(frame)) : -EAGAIN;
 	int rc;
 
-	rc = vmproc_agent_send(p, id, frame, ap_encode_signal(&sig, id, frame, sizeof(frame)));
+	rc = vmproc_agent_send(p, slot, frame, n);
 	if (signo != SIGKILL || (!all && proc != 0)) {
 		return rc;
 	}

@@ -7,6 +7,7 @@
  *   vmproc_agent.c   what the guest agent says
  *   vmproc_control.c what verbs ask
  *   vmproc_procs.c   guest processes, their streams and shims
+ *   vmproc_exec.c    more of them, asked for by `exec`
  *
  * Threads: the loop thread owns all of it. vCPU threads touch devices only,
  *          through the device locks.
@@ -45,22 +46,41 @@ enum vmproc_event {
 	EV_ATTACH,	 /* as EV_STREAM: the guest connected this stream */
 	EV_DEADLINE,	 /* enum vmproc_deadline */
 	EV_DEVICE_TIMER, /* a device asked to be called again */
+	EV_PROC,	 /* slot in procs << 1 | enum vmproc_proc_work */
 	EV_COUNT,
 };
 _Static_assert(EV_COUNT <= LOOP_MAX_KINDS, "too many kinds of events");
 
 enum vmproc_deadline {
-	DEADLINE_BOOT, /* the agent must have said hello and prepared the container */
-	DEADLINE_KILL, /* the guest must have ended after SIGKILL */
+	DEADLINE_BOOT,	/* the agent must have said hello and prepared the container */
+	DEADLINE_KILL,	/* the guest must have ended after SIGKILL */
+	DEADLINE_DRAIN, /* what execs wrote must have been read after init's end */
 };
 
-/** struct vproc - a guest process somebody on the host waits for; slot 0 is the container's init */
+/* Work on a process that can't be done where its need is found: in callbacks of the vsock. */
+enum vmproc_proc_work {
+	PROC_WORK_OVER,	  /* it ended and its output is written */
+	PROC_WORK_RESIZE, /* tell the guest the window's size */
+};
+
+/**
+ * struct vproc - a guest process somebody on the host waits for; slot 0 is the container's init
+ * @status:     valid once @exited
+ * @id:         agent protocol's process id; never used twice
+ * @shim_fd:    -1 once told or gone
+ * @host_pid:   its shim's, as the client of `exec` said; for `ps`
+ * @rows, @cols: window size the guest knows
+ */
 struct vproc {
 	bool used;
 	bool exited;
-	uint8_t status; /* valid once exited */
-	uint32_t id;	/* agent protocol's process id */
-	int shim_fd;	/* -1 once told or gone */
+	bool tty;
+	uint8_t status;
+	uint32_t id;
+	uint32_t host_pid;
+	uint16_t rows;
+	uint16_t cols;
+	int shim_fd;
 	unsigned n_streams;
 	struct stream streams[VMPROC_STREAMS];
 	struct vmproc *owner;
@@ -75,9 +95,10 @@ struct vclient {
 
 /** struct vpending - a request the agent has not answered yet */
 struct vpending {
-	uint32_t id; /* 0: free slot */
-	int client;  /* slot in clients, -1: nobody waits */
-	bool start;  /* the answer says whether the container runs, even when nobody waits for it */
+	uint32_t id;	    /* 0: free slot */
+	int client;	    /* slot in clients, -1: nobody waits */
+	enum ctl_type type; /* what it was for, whoever waits; 0: something of our own */
+	uint32_t proc;	    /* CTL_EXEC: process id */
 };
 
 struct vmproc_devices;
@@ -91,19 +112,21 @@ struct vmproc {
 	struct vsock *vsock; /* borrowed from dev */
 	struct agent_client *agent;
 	enum ctl_state state;
+	enum ctl_state before_pause;
 	bool go;	/* `create` lets the guest prepare the container */
 	bool greeted;	/* the agent said hello */
 	bool committed; /* `create` finished; from now on the VM lives by itself */
 	bool ending;	/* loop_stop() was called */
 	bool killing;	/* DEADLINE_KILL is set */
 	uint32_t next_request;
+	uint32_t last_proc; /* last process id given away */
 	struct vproc procs[VMPROC_MAX_PROCS];
 	struct vclient clients[VMPROC_MAX_CLIENTS];
 	struct vpending pending[VMPROC_MAX_PENDING];
 };
 
 /* vmproc.c */
-/** vmproc_end() - tell init's shim @status and leave the loop */
+/** vmproc_end() - tell all shims: init's @status, the others were killed; leave the loop */
 void vmproc_end(struct vmproc *p, uint8_t status);
 /** vmproc_kill() - end as if killed, or with init's status when it is known */
 void vmproc_kill(struct vmproc *p);
@@ -128,33 +151,61 @@ size_t vmproc_console_tail(struct vmproc *p, char *buf, size_t cap);
 const struct agent_events *vmproc_agent_events(void);
 /** vmproc_agent_go() - hooks have run: let the agent prepare the container, now or after its hello */
 void vmproc_agent_go(struct vmproc *p);
-/** vmproc_agent_request() - a fresh request id; @client as in struct vpending. Return: id, 0 when full */
-uint32_t vmproc_agent_request(struct vmproc *p, int client);
 /**
- * vmproc_agent_send() - send the frame of request @id; takes the vsock lock
- * @id:  from vmproc_agent_request(), which is taken back on failure
- * @len: what encoding returned
+ * vmproc_agent_pending() - a slot for a request to the agent, with a fresh id
+ * @client: who waits for the answer, as in struct vpending
+ *
+ * Return: the slot, NULL when too many requests are unanswered.
+ */
+struct vpending *vmproc_agent_pending(struct vmproc *p, int client, enum ctl_type type);
+/**
+ * vmproc_agent_send() - send the request of @slot; takes the vsock lock
+ * @slot: from vmproc_agent_pending(), free again after a failure; NULL is -EAGAIN
+ * @len:  what encoding returned
  *
  * Return: 0 or -errno.
  */
-int vmproc_agent_send(struct vmproc *p, uint32_t id, const void *frame, long len)
+int vmproc_agent_send(struct vmproc *p, struct vpending *slot, const void *frame, long len)
 	__attribute__((warn_unused_result));
 /**
- * vmproc_agent_signal() - forward a signal
+ * vmproc_agent_signal() - forward a signal; takes the vsock lock
  *
  * SIGKILL for init always comes to its end: without an answer of the guest, the VM does.
  *
  * Return: 0 or -errno.
  */
 int vmproc_agent_signal(struct vmproc *p, uint32_t proc, uint32_t signo, bool all, int client);
+/** vmproc_agent_set_clock() - after a pause. Return: 0 or -errno */
+int vmproc_agent_set_clock(struct vmproc *p) __attribute__((warn_unused_result));
+/** vmproc_agent_forget() - the client is gone: nobody waits for its answer any more */
+void vmproc_agent_forget(struct vmproc *p, int client);
 
 /* vmproc_control.c */
 void vmproc_control_accept(struct vmproc *p);
 void vmproc_control_event(struct vmproc *p, uint32_t slot);
 void vmproc_control_answer(struct vmproc *p, int client, int code, const char *msg);
+/** vmproc_control_answer_data() - success, with data for the client */
+void vmproc_control_answer_data(struct vmproc *p, int client, const void *data, size_t len);
 
 /* vmproc_procs.c */
 void vmproc_procs_init(struct vmproc *p);
+/**
+ * vmproc_procs_add() - take a slot for one more process
+ * @rfd, @wfd: of each stream (one for a terminal), -1 for none; owned on success
+ *
+ * Return: the process, NULL when there are too many.
+ */
+struct vproc *vmproc_procs_add(struct vmproc *p, bool tty, const int rfd[VMPROC_STREAMS],
+			       const int wfd[VMPROC_STREAMS]);
+/** vmproc_procs_find() - by process id, NULL when there is none */
+struct vproc *vmproc_procs_find(struct vmproc *p, uint32_t id);
+/** vmproc_procs_release() - end all of it and free the slot; its shim learns of it by end of file */
+void vmproc_procs_release(struct vmproc *p, struct vproc *v);
+/** vmproc_procs_tell() - its shim may exit with @status */
+void vmproc_procs_tell(struct vmproc *p, struct vproc *v, uint8_t status);
+/** vmproc_procs_defer() - do @work from the loop, without locks */
+void vmproc_procs_defer(struct vmproc *p, struct vproc *v, enum vmproc_proc_work work);
+void vmproc_procs_work(struct vmproc *p, uint32_t index);
 int vmproc_procs_accept(struct vmproc *p, uint32_t port, struct vsock_conn *conn,
 			const struct vsock_endpoint **ep, void **ep_ctx);
 void vmproc_procs_attach(struct vmproc *p, uint32_t index);
@@ -162,7 +213,19 @@ void vmproc_procs_stream(struct vmproc *p, uint32_t index);
 void vmproc_procs_shim(struct vmproc *p, uint32_t slot);
 /** vmproc_procs_exited() - the agent says that process @id ended */
 void vmproc_procs_exited(struct vmproc *p, const struct ap_exit *m);
-/** vmproc_procs_abandon() - stop waiting for readers of init's output */
+/** vmproc_procs_abandon() - stop waiting for readers of output */
 void vmproc_procs_abandon(struct vmproc *p);
+
+/* vmproc_exec.c */
+/**
+ * vmproc_exec() - serve CTL_EXEC
+ * @fds:   as in enum ctl_exec_fd; those taken over are set to -1
+ *
+ * Return: 0 (the agent's answer will follow), or -errno with @err.
+ */
+int vmproc_exec(struct vmproc *p, int client, const struct ctl_request *req, int *fds, size_t n_fds,
+		struct vr_err *err) __attribute__((warn_unused_result));
+/** vmproc_exec_answered() - the agent has started process @id, or not; the vsock lock is held */
+void vmproc_exec_answered(struct vmproc *p, uint32_t id, bool ok);
 
 #endif /* VOLT_VMPROC_INTERNAL_H */

@@ -10,12 +10,15 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+
+#define DRAIN_DEADLINE_MS 2000u
 
 static uint32_t stream_index(uint32_t slot, unsigned s)
 {
@@ -33,6 +36,11 @@ static struct stream *stream_find(struct vmproc *p, uint32_t index)
 	return &p->procs[slot].streams[s];
 }
 
+static uint32_t slot_of(const struct vproc *v)
+{
+	return (uint32_t)(v - v->owner->procs);
+}
+
 static bool all_drained(const struct vproc *v)
 {
 	for (unsigned s = 0; s < v->n_streams; s++) {
@@ -46,7 +54,7 @@ static bool all_drained(const struct vproc *v)
 static void finish_if_over(struct vproc *v)
 {
 	if (v->exited && all_drained(v)) {
-		vmproc_end(v->owner, v->status);
+		vmproc_procs_defer(v->owner, v, PROC_WORK_OVER);
 	}
 }
 
@@ -55,28 +63,163 @@ static void on_drained(void *ctx)
 	finish_if_over(ctx);
 }
 
+static void proc_init(struct vmproc *p, uint32_t slot, bool tty, const int *rfd, const int *wfd)
+{
+	struct vproc *v = &p->procs[slot];
+
+	*v = (struct vproc){.used = true, .tty = tty, .shim_fd = -1, .owner = p};
+	v->n_streams = tty ? 1 : VMPROC_STREAMS;
+	for (unsigned s = 0; s < v->n_streams; s++) {
+		stream_init(&v->streams[s], p->loop, p->vsock, EV_STREAM, stream_index(slot, s),
+			    rfd[s], wfd[s]);
+		v->streams[s].drained = on_drained;
+		v->streams[s].ctx = v;
+	}
+}
+
 void vmproc_procs_init(struct vmproc *p)
 {
 	const struct vmm_plan *plan = p->plan;
-	struct vproc *v = &p->procs[0];
+	const int rfd[VMPROC_STREAMS] = {plan->stdio[0], -1, -1};
+	const int wfd[VMPROC_STREAMS] = {plan->tty ? plan->stdio[1] : -1, plan->stdio[1],
+					 plan->stdio[2]};
 
-	*v = (struct vproc){.used = true, .id = 0, .shim_fd = plan->shim_fd, .owner = p};
-	if (plan->tty) {
-		v->n_streams = 1;
-		stream_init(&v->streams[0], p->loop, p->vsock, EV_STREAM, stream_index(0, 0),
-			    plan->stdio[0], plan->stdio[1]);
-	} else {
-		v->n_streams = 3;
-		stream_init(&v->streams[0], p->loop, p->vsock, EV_STREAM, stream_index(0, 0),
-			    plan->stdio[0], -1);
-		stream_init(&v->streams[1], p->loop, p->vsock, EV_STREAM, stream_index(0, 1), -1,
-			    plan->stdio[1]);
-		stream_init(&v->streams[2], p->loop, p->vsock, EV_STREAM, stream_index(0, 2), -1,
-			    plan->stdio[2]);
+	proc_init(p, 0, plan->tty, rfd, wfd);
+	p->procs[0].shim_fd = plan->shim_fd;
+}
+
+struct vproc *vmproc_procs_find(struct vmproc *p, uint32_t id)
+{
+	for (uint32_t slot = 0; slot < VMPROC_MAX_PROCS; slot++) {
+		if (p->procs[slot].used && p->procs[slot].id == id) {
+			return &p->procs[slot];
+		}
 	}
+	return NULL;
+}
+
+struct vproc *vmproc_procs_add(struct vmproc *p, bool tty, const int rfd[VMPROC_STREAMS],
+			       const int wfd[VMPROC_STREAMS])
+{
+	for (uint32_t slot = 1; slot < VMPROC_MAX_PROCS; slot++) {
+		if (p->procs[slot].used) {
+			continue;
+		}
+		do { /* ends: there are fewer processes than ids */
+			p->last_proc = p->last_proc % AP_PROC_ID_MAX + 1;
+		} while (vmproc_procs_find(p, p->last_proc));
+		proc_init(p, slot, tty, rfd, wfd);
+		p->procs[slot].id = p->last_proc;
+		return &p->procs[slot];
+	}
+	return NULL;
+}
+
+void vmproc_procs_tell(struct vmproc *p, struct vproc *v, uint8_t status)
+{
+	const struct shim_exit_msg msg = {.status = status};
+
+	if (v->shim_fd < 0) {
+		return;
+	}
+	/* The shim exits on this; when it is gone already nobody needs to know. */
+	(void)send(v->shim_fd, &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT);
+	loop_del(p->loop, v->shim_fd);
+	vr_close_reset(&v->shim_fd);
+}
+
+void vmproc_procs_release(struct vmproc *p, struct vproc *v)
+{
+	uint32_t slot = slot_of(v);
+
+	vsock_lock(p->vsock);
 	for (unsigned s = 0; s < v->n_streams; s++) {
-		v->streams[s].drained = on_drained;
-		v->streams[s].ctx = v;
+		v->streams[s].drained = NULL;
+		stream_abandon(&v->streams[s]);
+		loop_cancel(p->loop, EV_ATTACH, stream_index(slot, s));
+	}
+	vsock_unlock(p->vsock);
+	loop_cancel(p->loop, EV_PROC, slot << 1 | PROC_WORK_OVER);
+	loop_cancel(p->loop, EV_PROC, slot << 1 | PROC_WORK_RESIZE);
+	if (v->shim_fd >= 0) {
+		loop_del(p->loop, v->shim_fd);
+		vr_close_reset(&v->shim_fd);
+	}
+	v->used = false;
+}
+
+void vmproc_procs_defer(struct vmproc *p, struct vproc *v, enum vmproc_proc_work work)
+{
+	if (loop_after(p->loop, EV_PROC, slot_of(v) << 1 | work, 0) < 0) {
+		vmproc_fail(p, "out of memory"); /* a process whose end nobody hears of */
+	}
+}
+
+static bool execs_left(const struct vmproc *p)
+{
+	for (uint32_t slot = 1; slot < VMPROC_MAX_PROCS; slot++) {
+		if (p->procs[slot].used) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * The agent reports all other processes before init. So when init is over, what
+ * is left of execs is output that their readers have not taken: they get some
+ * time, the container's end is told at once.
+ */
+static void work_over(struct vmproc *p, struct vproc *v)
+{
+	struct vproc *init = &p->procs[0];
+
+	vmproc_procs_tell(p, v, v->status);
+	if (v != init) {
+		vmproc_procs_release(p, v);
+	}
+	if (!init->exited || !all_drained(init)) {
+		return;
+	}
+	if (!execs_left(p) || (v == init && loop_after(p->loop, EV_DEADLINE, DEADLINE_DRAIN,
+						       DRAIN_DEADLINE_MS) < 0)) {
+		vmproc_end(p, init->status);
+	}
+}
+
+/* The host's side of the terminal has the size that the caller wants the guest's to have. */
+static void work_resize(struct vmproc *p, struct vproc *v)
+{
+	struct ap_resize m = {.proc = v->id};
+	struct vpending *slot;
+	struct winsize ws;
+	uint8_t frame[64];
+	int fd = v->streams[0].rfd >= 0 ? v->streams[0].rfd : v->streams[0].wfd;
+
+	if (!v->tty || v->exited || fd < 0 || ioctl(fd, TIOCGWINSZ, &ws) < 0 ||
+	    (ws.ws_row == v->rows && ws.ws_col == v->cols)) {
+		return;
+	}
+	slot = vmproc_agent_pending(p, -1, 0);
+	m.rows = v->rows = ws.ws_row;
+	m.cols = v->cols = ws.ws_col;
+	if (!slot || vmproc_agent_send(p, slot, frame,
+				       ap_encode_resize(&m, slot->id, frame, sizeof(frame))) < 0) {
+		vr_debug("process %u keeps the former size of its window", v->id);
+	}
+}
+
+void vmproc_procs_work(struct vmproc *p, uint32_t index)
+{
+	struct vproc *v = &p->procs[index >> 1];
+
+	if (index >> 1 >= VMPROC_MAX_PROCS || !v->used) {
+		return;
+	}
+	if ((index & 1) == PROC_WORK_OVER) {
+		work_over(p, v);
+	} else {
+		work_resize(p, v);
 	}
 }
 
@@ -127,37 +270,56 @@ void vmproc_procs_stream(struct vmproc *p, uint32_t index)
 	}
 }
 
+static void shim_said(struct vmproc *p, struct vproc *v, const struct shim_signal_msg *msg)
+{
+	if (v->exited || (msg->from_tty && msg->signo != SIGWINCH)) {
+		return; /* of a hang-up the guest's terminal learns from the stream's end */
+	}
+	if (msg->from_tty && v->tty) {
+		work_resize(p, v);
+	} else if (vmproc_agent_signal(p, v->id, msg->signo, false, -1) < 0) {
+		vr_debug("signal %u is lost", msg->signo);
+	}
+}
+
 void vmproc_procs_shim(struct vmproc *p, uint32_t slot)
 {
 	struct vproc *v = &p->procs[slot];
 	struct shim_signal_msg msg;
 	ssize_t n;
 
+	if (slot >= VMPROC_MAX_PROCS || !v->used || v->shim_fd < 0) {
+		return;
+	}
 	n = recv(v->shim_fd, &msg, sizeof(msg), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		return;
 	}
 	if (n == (ssize_t)sizeof(msg) && msg.signo > 0 && msg.signo < (uint32_t)_NSIG) {
-		if (!v->exited) {
-			(void)vmproc_agent_signal(p, v->id, msg.signo, false, -1);
-		}
+		shim_said(p, v, &msg);
 		return;
 	}
-	/* Killed: for its caller the container is gone, so it must be gone. */
+	/* Killed: for its caller the process is gone, so it must be gone. */
 	loop_del(p->loop, v->shim_fd);
 	vr_close_reset(&v->shim_fd);
-	vmproc_fail(p, "the shim process was killed");
+	if (slot == 0) {
+		vmproc_fail(p, "the shim process was killed");
+		return;
+	}
+	if (!v->exited && vmproc_agent_signal(p, v->id, SIGKILL, false, -1) < 0) {
+		vr_debug("process %u lives on without its shim", v->id);
+	}
+	vsock_lock(p->vsock);
+	for (unsigned s = 0; s < v->n_streams; s++) {
+		stream_abandon(&v->streams[s]);
+	}
+	vsock_unlock(p->vsock);
 }
 
 void vmproc_procs_exited(struct vmproc *p, const struct ap_exit *m)
 {
-	struct vproc *v = NULL;
+	struct vproc *v = vmproc_procs_find(p, m->proc);
 
-	for (uint32_t slot = 0; slot < VMPROC_MAX_PROCS; slot++) {
-		if (p->procs[slot].used && p->procs[slot].id == m->proc) {
-			v = &p->procs[slot];
-		}
-	}
 	if (!v || v->exited) {
 		return; /* the guest's invention */
 	}
@@ -178,8 +340,10 @@ void vmproc_procs_exited(struct vmproc *p, const struct ap_exit *m)
 void vmproc_procs_abandon(struct vmproc *p)
 {
 	vsock_lock(p->vsock);
-	for (unsigned s = 0; s < p->procs[0].n_streams; s++) {
-		stream_abandon(&p->procs[0].streams[s]);
+	for (uint32_t slot = 0; slot < VMPROC_MAX_PROCS; slot++) {
+		for (unsigned s = 0; p->procs[slot].used && s < p->procs[slot].n_streams; s++) {
+			stream_abandon(&p->procs[slot].streams[s]);
+		}
 	}
 	vsock_unlock(p->vsock);
 }

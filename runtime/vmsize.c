@@ -40,6 +40,16 @@ static uint64_t ram_for_limit(const struct oci_memory *mem, uint64_t host_ram)
 	return vr_align_up(total, RAM_ALIGN);
 }
 
+uint64_t vmsize_usable(uint64_t ram_bytes)
+{
+	if (ram_bytes <= VMSIZE_OVERHEAD) {
+		return 0;
+	}
+	/* Rounded up: the limit that this size was made for must be among those it can honour. */
+	return ((ram_bytes - VMSIZE_OVERHEAD) * VMSIZE_OVERHEAD_FRAC + VMSIZE_OVERHEAD_FRAC) /
+	       (VMSIZE_OVERHEAD_FRAC + 1);
+}
+
 /* Count a list like "0-3,7". Return: number of CPUs, 0 when malformed. */
 static unsigned cpulist_count(const char *list)
 {

@@ -41,6 +41,9 @@ int vmsize_from_spec(const struct oci_spec *spec, const struct oci_settings *set
 		     unsigned host_cpus, uint64_t host_ram, struct vmsize *out, struct vr_err *err)
 	__attribute__((warn_unused_result));
 
+/** vmsize_usable() - the largest memory limit that a VM of @ram_bytes can honour; 0 if too small */
+uint64_t vmsize_usable(uint64_t ram_bytes);
+
 /** vmsize_host() - the two numbers of this host, for vmsize_from_spec() */
 void vmsize_host(unsigned *out_cpus, uint64_t *out_ram);
 

@@ -66,6 +66,7 @@ static const struct oci_field state_fields[] = {
 	OCI_F_OPT_I64(struct state_file, s.exit_status, "exitStatus", INT32_MIN, INT32_MAX,
 		      .note = NULL),
 	OCI_F_BOOL(struct state_file, s.terminal, "terminal", .note = NULL),
+	OCI_F_BOOL(struct state_file, s.paused_created, "pausedCreated", .note = NULL),
 };
 
 static const struct oci_type state_type = OCI_TYPE(struct state_file, state_fields, NULL);
@@ -190,6 +191,7 @@ static void gen_file(struct json_gen *g, const struct oci_state *s)
 		json_gen_kv_i64(g, "exitStatus", s->exit_status.v);
 	}
 	json_gen_kv_bool(g, "terminal", s->terminal);
+	json_gen_kv_bool(g, "pausedCreated", s->paused_created);
 	gen_kvs(g, "annotations", &s->annotations);
 	json_gen_object_close(g);
 }

@@ -69,7 +69,8 @@ struct json_doc;
  * @cgroup_scope:   systemd unit, or NULL
  * @reason:         why the container ended, when that was not the workload; or NULL
  * @exit_status:    wait status of the workload, set when known
- * @console:        has a terminal
+ * @terminal:       has a terminal
+ * @paused_created: while @status is OCI_PAUSED: it was not started before
  * @doc:            owner of the memory of a state that was read; NULL when the caller
  *                  filled the struct and owns what it points to
  */
@@ -92,6 +93,7 @@ struct oci_state {
 	const char *reason;
 	struct oci_opt_i64 exit_status;
 	bool terminal;
+	bool paused_created;
 	struct json_doc *doc;
 };
 

@@ -107,9 +107,10 @@ inventory() {
 	while read -r id parent dev root point rest; do
 		[[ $point == */containers/storage* ]] || echo "mount: $point $id $parent $dev $root ${rest:+}"
 	done < /proc/self/mountinfo
-	# podman's own parent stays once it was made
+	# podman's own parent stays once it was made, and the one its exec moves conmon to
 	for point in /sys/fs/cgroup/*/ /sys/fs/cgroup/libpod_parent/*/; do
-		[[ $point == */libpod_parent/ ]] || echo "cgroup: $point"
+		[[ $point == *'*'* || $point == */libpod_parent/ || $point == */libpod_parent/conmon/ ]] ||
+			echo "cgroup: $point"
 	done
 	echo "links:" /sys/class/net/*
 	echo "shm:" /dev/shm/*

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_exec.c - `exec`: run one more process in a container */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/checked.h"
+#include "cmd.h"
+#include "exec.h"
+
+static int parse(int argc, char **argv, struct exec_opts *o, struct vr_err *err)
+{
+	unsigned preserve_fds = 0;
+	const struct opt table[] = {
+		{"process", 'p', OPT_STRING, &o->process_file,
+		 "file with the process, as in config.json"},
+		{"pid-file", 0, OPT_STRING, &o->pid_file, "write the process's pid to this file"},
+		{"detach", 'd', OPT_SWITCH, &o->detach, "return once the process runs"},
+		{"tty", 't', OPT_SWITCH, &o->tty, "give it a terminal"},
+		{"console-socket", 0, OPT_STRING, &o->console_socket,
+		 "Unix socket that receives the terminal's master"},
+		{"cwd", 0, OPT_STRING, &o->cwd, "working directory in the container"},
+		{"env", 'e', OPT_LIST, &o->env, "one more environment variable, NAME=VALUE"},
+		{"user", 'u', OPT_STRING, &o->user, "UID[:GID]"},
+		{"additional-gids", 'g', OPT_LIST, &o->gids, "one more group"},
+		{"cap", 'c', OPT_LIST, &o->caps, "one more capability"},
+		{"no-new-privs", 0, OPT_SWITCH, &o->no_new_privs, "set no_new_privs"},
+		{"preserve-fds", 0, OPT_COUNT, &preserve_fds,
+		 "must be 0: descriptors can't be passed into a microVM"},
+		{"process-label", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
+		{"apparmor", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
+		{"cgroup", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
+		{"no-subreaper", 0, OPT_IGNORED_SWITCH, NULL, NULL},
+	};
+	char **operands;
+	int count, rc;
+
+	rc = cmd_args_first("exec", "ID COMMAND [ARGUMENT]... | --process FILE ID", table,
+			    VR_ARRAY_SIZE(table), 1, argc, argv, &operands, &count, err);
+	if (rc != 0) {
+		return rc;
+	}
+	if (preserve_fds > 0) {
+		return vr_err_set(err, ENOTSUP,
+				  "exec: option '--preserve-fds': descriptors of the host can't be "
+				  "passed into a microVM");
+	}
+	o->id = operands[0];
+	o->args = (const char *const *)operands + 1;
+	o->n_args = (size_t)count - 1;
+	return 0;
+}
+
+int cmd_exec(const struct globals *g, int argc, char **argv, struct vr_err *err)
+{
+	struct exec_opts o = {0};
+	int rc = parse(argc, argv, &o, err);
+
+	if (rc == 0) {
+		rc = exec_run(g, &o, err);
+	} else if (rc > 0) {
+		rc = 0; /* help was printed */
+	}
+	free(o.env.v);
+	free(o.caps.v);
+	free(o.gids.v);
+	return rc;
+}

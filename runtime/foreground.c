@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * foreground.c - stand in for a process of a container until it ends; see foreground.h
+ *
+ * Up to foreground_wait() a handler passes signals on; from then on they are
+ * blocked and read from a descriptor, beside the terminals.
+ */
+#include "foreground.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/fdio.h"
+
+#define RELAY_BYTES	 4096u
+#define DRAIN_TIMEOUT_MS 2000 /* of the terminal's last output, once its process has ended */
+
+/* Not passed on: what can't be, what means us, and what a fault of our own would raise. */
+static bool passed_on(int signo)
+{
+	static const int ours[] = {SIGKILL, SIGSTOP, SIGCHLD, SIGPIPE, SIGURG,	 SIGTSTP, SIGTTIN,
+				   SIGTTOU, SIGSEGV, SIGBUS,  SIGILL,  SIGFPE,	 SIGTRAP, SIGABRT,
+				   SIGSYS,  SIGXCPU, SIGXFSZ, SIGPROF, SIGVTALRM};
+
+	for (size_t i = 0; i < VR_ARRAY_SIZE(ours); i++) {
+		if (signo == ours[i]) {
+			return false;
+		}
+	}
+	/* 32 and 33 are the C library's. */
+	return signo > 0 && signo < NSIG && (signo < 32 || signo >= SIGRTMIN);
+}
+
+static volatile sig_atomic_t forward_to; /* pid of the shim */
+
+static void on_signal(int signo)
+{
+	(void)kill((pid_t)forward_to, signo); /* it passes signals on to the guest */
+}
+
+void foreground_signals(pid_t shim)
+{
+	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+	forward_to = shim;
+	for (int signo = 1; signo < NSIG; signo++) {
+		if (passed_on(signo) && signo != SIGWINCH) {
+			(void)sigaction(signo, &sa, NULL); /* can't fail for these */
+		}
+	}
+}
+
+void foreground_size(int master)
+{
+	struct winsize ws;
+
+	for (int fd = 0; fd <= 2; fd++) {
+		if (ioctl(fd, TIOCGWINSZ, &ws) == 0) {
+			(void)ioctl(master, TIOCSWINSZ, &ws); /* a terminal without size works */
+			return;
+		}
+	}
+}
+
+/* One direction of the relay: what was read and is not written yet. */
+struct half {
+	int from; /* -1 once it ended */
+	int to;
+	size_t off;
+	size_t len;
+	uint8_t buf[RELAY_BYTES];
+};
+
+struct relay {
+	pid_t shim;
+	int status; /* wait status; valid once @ended */
+	bool ended;
+	int sigfd;
+	int master;
+	struct half in;
+	struct half out;
+	bool raw;
+	struct termios saved;
+};
+
+/* Return: false when this direction is over. */
+static bool half_read(struct half *h)
+{
+	ssize_t n = read(h->from, h->buf, sizeof(h->buf));
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+		return true;
+	}
+	if (n <= 0) {
+		h->from = -1;
+		return false;
+	}
+	h->off = 0;
+	h->len = (size_t)n;
+	return true;
+}
+
+static void half_write(struct half *h)
+{
+	ssize_t n = write(h->to, h->buf + h->off, h->len - h->off);
+
+	if (n < 0 && errno != EINTR && errno != EAGAIN) {
+		n = (ssize_t)(h->len - h->off); /* nobody reads it: go on without */
+	}
+	h->off += n > 0 ? (size_t)n : 0;
+	if (h->off == h->len) {
+		h->off = 0;
+		h->len = 0;
+	}
+}
+
+static void reap(struct relay *r)
+{
+	if (!r->ended && waitpid(r->shim, &r->status, WNOHANG) != 0) {
+		r->ended = true; /* an error, too: there is nothing left to wait for */
+	}
+}
+
+static void take_signals(struct relay *r)
+{
+	struct signalfd_siginfo si;
+
+	while (read(r->sigfd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		if (si.ssi_signo == SIGCHLD) {
+			reap(r);
+		} else if (si.ssi_signo == SIGWINCH && r->master >= 0) {
+			foreground_size(r->master);
+		} else if (!r->ended) {
+			(void)kill(r->shim, (int)si.ssi_signo); /* not reaped: it is it */
+		}
+	}
+}
+
+static void relay_start(struct relay *r)
+{
+	struct termios t;
+	sigset_t set;
+
+	(void)sigemptyset(&set); /* none of these three can fail */
+	for (int signo = 1; signo < NSIG; signo++) {
+		if (passed_on(signo) || signo == SIGCHLD) {
+			(void)sigaddset(&set, signo);
+		}
+	}
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	r->sigfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (r->master < 0) {
+		return;
+	}
+	(void)!vr_set_nonblock(r->master, true); /* our own descriptor */
+	if (tcgetattr(0, &r->saved) == 0) {
+		t = r->saved;
+		cfmakeraw(&t);
+		r->raw = tcsetattr(0, TCSANOW, &t) == 0;
+	}
+	foreground_size(r->master);
+}
+
+static short events_of(const struct half *h)
+{
+	return h->from >= 0 && h->len == 0 ? POLLIN : 0;
+}
+
+/* Return: false when the terminal is at its end. */
+static bool relay_step(struct relay *r, int timeout_ms)
+{
+	struct pollfd p[4] = {
+		{.fd = r->sigfd, .events = POLLIN},
+		{.fd = events_of(&r->in) ? r->in.from : -1, .events = POLLIN},
+		{.fd = r->master,
+		 .events = (short)(events_of(&r->out) | (r->in.len > 0 ? POLLOUT : 0))},
+		{.fd = r->out.len > 0 ? r->out.to : -1, .events = POLLOUT},
+	};
+	int rc = poll(p, VR_ARRAY_SIZE(p), timeout_ms);
+
+	if (rc == 0 || (rc < 0 && errno != EINTR)) {
+		return false;
+	}
+	if (rc < 0) {
+		return true;
+	}
+	if (p[0].revents) {
+		take_signals(r);
+	}
+	if (p[1].revents) {
+		(void)half_read(&r->in); /* its end ends nothing else */
+	}
+	if (r->in.len > 0 && (p[2].revents & POLLOUT)) {
+		half_write(&r->in);
+	}
+	if (p[3].revents) {
+		half_write(&r->out);
+	}
+	if (r->out.len == 0 && (p[2].revents & (POLLIN | POLLHUP | POLLERR))) {
+		return half_read(&r->out);
+	}
+	return true;
+}
+
+int foreground_wait(pid_t shim, int master)
+{
+	static struct relay r; /* large */
+
+	r = (struct relay){.shim = shim, .status = W_EXITCODE(1, 0), .master = master, .sigfd = -1};
+	r.in = (struct half){.from = master >= 0 ? 0 : -1, .to = master};
+	r.out = (struct half){.from = master, .to = 1};
+	relay_start(&r);
+	reap(&r);
+	while (!r.ended && r.sigfd >= 0) {
+		if (!relay_step(&r, -1)) { /* the terminal hung up: its process will end */
+			vr_close_reset(&r.master);
+		}
+	}
+	while (!r.ended && waitpid(shim, &r.status, 0) < 0 && errno == EINTR) {
+	}
+	while (r.master >= 0 && relay_step(&r, DRAIN_TIMEOUT_MS)) {
+	}
+	vr_close_reset(&r.master);
+	vr_close_reset(&r.sigfd);
+	if (r.raw) {
+		(void)tcsetattr(0, TCSADRAIN, &r.saved); /* our terminal may be gone */
+	}
+	return WIFEXITED(r.status) ? WEXITSTATUS(r.status) : 128 + WTERMSIG(r.status);
+}

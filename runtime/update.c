@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* update.c - change limits of a container that lives; see update.h */
+#include "update.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/checked.h"
+#include "guest_plan.h"
+#include "oci/annotations.h"
+#include "sandbox/cgroup.h"
+#include "vmsize.h"
+
+static int64_t unit_of(const char *suffix)
+{
+	static const char letters[] = "bkmgt";
+	const char *at;
+
+	if (suffix[0] == '\0') {
+		return 1;
+	}
+	at = strchr(letters, suffix[0] | 0x20);
+	/* "512m", "512M", "512MB", "512MiB" */
+	if (!at || *at == '\0' ||
+	    (suffix[1] != '\0' && strcasecmp(suffix + 1, "b") != 0 &&
+	     strcasecmp(suffix + 1, "ib") != 0)) {
+		return 0;
+	}
+	return 1ll << 10 * (at - letters);
+}
+
+/* @sizes: may have a unit */
+static int number(const char *option, const char *text, bool sizes, int64_t *out,
+		  struct vr_err *err)
+{
+	int64_t unit;
+	char *end;
+	long long v;
+
+	errno = 0;
+	v = strtoll(text, &end, 10);
+	unit = sizes ? unit_of(end) : *end == '\0';
+	if (errno != 0 || end == text || unit == 0 || v < -1 || v > INT64_MAX / unit ||
+	    (v == -1 && unit != 1)) {
+		return vr_err_set(err, EINVAL, "update: option '--%s': '%s' is not a number%s",
+				  option, text, sizes ? " of bytes" : "");
+	}
+	*out = v < 0 ? v : v * unit;
+	return 0;
+}
+
+static int opt_i64(const char *option, const char *text, bool sizes, struct oci_opt_i64 *out,
+		   struct vr_err *err)
+{
+	int rc = text ? number(option, text, sizes, &out->v, err) : 0;
+
+	out->set = rc == 0 && text;
+	return rc;
+}
+
+static int opt_u64(const char *option, const char *text, struct oci_opt_u64 *out,
+		   struct vr_err *err)
+{
+	int64_t v = 0;
+	int rc = text ? number(option, text, false, &v, err) : 0;
+
+	if (rc == 0 && v < 0) {
+		rc = vr_err_set(err, EINVAL, "update: option '--%s': must not be negative", option);
+	}
+	out->v = (uint64_t)v;
+	out->set = rc == 0 && text;
+	return rc;
+}
+
+int update_from_options(const struct update_opts *o, struct update_res *out, struct vr_err *err)
+{
+	const struct {
+		const char *option;
+		const char *text;
+		bool sizes;
+		struct oci_opt_i64 *to;
+	} numbers[] = {
+		{"memory", o->memory, true, &out->memory.limit},
+		{"memory-reservation", o->memory_reservation, true, &out->memory.reservation},
+		{"memory-swap", o->memory_swap, true, &out->memory.swap},
+		{"cpu-quota", o->cpu_quota, false, &out->cpu.quota},
+		{"cpu-idle", o->cpu_idle, false, &out->cpu.idle},
+		{"pids-limit", o->pids_limit, false, &out->pids.limit},
+	};
+	int rc = 0;
+
+	memset(out, 0, sizeof(*out));
+	out->res.memory = &out->memory;
+	out->res.cpu = &out->cpu;
+	out->res.pids = &out->pids;
+	out->cpu.cpus = o->cpuset_cpus;
+	out->cpu.mems = o->cpuset_mems;
+	for (size_t i = 0; rc == 0 && i < VR_ARRAY_SIZE(numbers); i++) {
+		rc = opt_i64(numbers[i].option, numbers[i].text, numbers[i].sizes, numbers[i].to,
+			     err);
+	}
+	if (rc == 0) {
+		rc = opt_u64("cpu-period", o->cpu_period, &out->cpu.period, err);
+	}
+	if (rc == 0) {
+		rc = opt_u64("cpu-burst", o->cpu_burst, &out->cpu.burst, err);
+	}
+	return rc < 0 ? rc : opt_u64("cpu-share", o->cpu_share, &out->cpu.shares, err);
+}
+
+/* Engines write 0 for what they leave alone. */
+static void drop_zeros(struct oci_resources *res)
+{
+	if (res->memory) {
+		res->memory->limit.set &= res->memory->limit.v != 0;
+		res->memory->reservation.set &= res->memory->reservation.v != 0;
+		res->memory->swap.set &= res->memory->swap.v != 0;
+	}
+	if (res->cpu) {
+		res->cpu->quota.set &= res->cpu->quota.v != 0;
+		res->cpu->period.set &= res->cpu->period.v != 0;
+		res->cpu->shares.set &= res->cpu->shares.v != 0;
+		res->cpu->realtime_runtime.set &= res->cpu->realtime_runtime.v != 0;
+		res->cpu->realtime_period.set &= res->cpu->realtime_period.v != 0;
+	}
+	if (res->pids) {
+		res->pids->limit.set &= res->pids->limit.v != 0;
+	}
+}
+
+static const char *unchangeable(const struct oci_resources *res)
+{
+	const struct oci_block_io *io = res->block_io;
+
+	if (io && ((io->weight.set && io->weight.v != 0) ||
+		   (io->leaf_weight.set && io->leaf_weight.v != 0) || io->weight_device.n > 0 ||
+		   io->read_bps.n > 0 || io->write_bps.n > 0 || io->read_iops.n > 0 ||
+		   io->write_iops.n > 0)) {
+		return "blockIO";
+	}
+	if (res->cpu && (res->cpu->realtime_runtime.set || res->cpu->realtime_period.set)) {
+		return "cpu.realtimeRuntime and cpu.realtimePeriod";
+	}
+	return res->hugepage_limits.n > 0 ? "hugepageLimits"
+	       : res->rdma.n > 0	  ? "rdma"
+	       : res->unified.n > 0	  ? "unified"
+					  : NULL;
+}
+
+static int check_memory(const struct oci_memory *m, uint64_t ram_bytes, struct vr_err *err)
+{
+	uint64_t usable = vmsize_usable(ram_bytes);
+
+	if (m->limit.set && m->limit.v > 0 && (uint64_t)m->limit.v > usable) {
+		return vr_err_set(err, EINVAL,
+				  "update: memory limit %lld is more than the microVM has: at most "
+				  "%llu; its size is fixed when the container is created",
+				  (long long)m->limit.v, (unsigned long long)usable);
+	}
+	if (m->swap.set && m->swap.v > 0 && !(m->limit.set && m->limit.v > 0)) {
+		return vr_err_set(err, EINVAL,
+				  "update: unable to set swap limit without memory limit");
+	}
+	if (m->swap.set && m->swap.v > 0 && m->swap.v < m->limit.v) {
+		return vr_err_set(err, EINVAL,
+				  "update: memory and swap together (%lld) must not be less than "
+				  "memory (%lld)",
+				  (long long)m->swap.v, (long long)m->limit.v);
+	}
+	return 0;
+}
+
+int update_check(struct oci_resources *res, uint64_t ram_bytes, struct vr_err *err)
+{
+	const char *what;
+
+	drop_zeros(res);
+	what = unchangeable(res);
+	if (what) {
+		return vr_err_set(err, ENOTSUP, "update: %s can't change while a container lives",
+				  what);
+	}
+	return res->memory ? check_memory(res->memory, ram_bytes, err) : 0;
+}
+
+/* The host's memory limit belongs to the VM, whose size stays. */
+static int update_host(const struct container *c, const struct oci_spec *spec,
+		       const struct oci_cpu *cpu, struct vr_err *err)
+{
+	const struct oci_resources *was = spec->linux_->resources;
+	struct sbx_cgroup_limits limits = {0};
+
+	if (!c->state.cgroup_path || !cpu) {
+		return 0;
+	}
+	limits.cpu_quota_us = cpu->quota.set ? VR_MAX(cpu->quota.v, (int64_t)SBX_CG_UNLIMITED) : 0;
+	limits.cpu_period_us = cpu->period.set ? cpu->period.v : 0;
+	if (cpu->quota.set && !cpu->period.set && was && was->cpu && was->cpu->period.set) {
+		limits.cpu_period_us = was->cpu->period.v; /* both live in one file */
+	}
+	limits.cpu_shares = cpu->shares.set ? cpu->shares.v : 0;
+	limits.cpuset_cpus = cpu->cpus;
+	limits.cpuset_mems = cpu->mems;
+	return sbx_cgroup_apply(c->state.cgroup_path, &limits, err);
+}
+
+static int vm_size(const struct oci_spec *spec, struct vmsize *out, struct vr_err *err)
+{
+	struct oci_settings settings;
+	unsigned host_cpus;
+	uint64_t host_ram;
+	int rc = oci_settings_parse("config.json", &spec->annotations, &settings, err);
+
+	vmsize_host(&host_cpus, &host_ram);
+	return rc < 0 ? rc : vmsize_from_spec(spec, &settings, host_cpus, host_ram, out, err);
+}
+
+static int update(struct container *c, const struct oci_spec *spec, struct oci_resources *res,
+		  struct vr_err *err)
+{
+	struct ap_resources guest;
+	struct vmsize size;
+	int rc = vm_size(spec, &size, err);
+
+	if (rc == 0) {
+		rc = update_check(res, size.ram_bytes, err);
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	ap_resources_init(&guest);
+	guest_plan_resources(res, &guest);
+	rc = container_update(c, &guest, err);
+	return rc < 0 ? rc : update_host(c, spec, res->cpu, err);
+}
+
+int update_run(struct container *c, struct oci_resources *res, struct vr_err *err)
+{
+	struct oci_spec *spec = NULL;
+	int rc;
+
+	switch (oci_state_status(&c->state)) {
+	case OCI_CREATED:
+	case OCI_RUNNING:
+		break;
+	case OCI_PAUSED:
+		return vr_err_set(err, EBUSY, "update: container is paused");
+	default:
+		return vr_err_set(err, ESRCH, "container not running");
+	}
+	rc = oci_spec_load(c->dir.fd, OCI_CONFIG_FILE, &spec, err);
+	if (rc == 0) {
+		rc = update(c, spec, res, err);
+	}
+	oci_spec_free(spec);
+	return rc;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vmproc_exec.c - one more process in the container, asked for by `exec`
+ *
+ * The client brings what the process needs: a socket to its shim, its streams,
+ * and a file with the request to the agent, which has the form the agent
+ * understands but for the process id: that one is chosen here. The file is
+ * decoded and encoded again, so that only well-formed requests pass.
+ */
+#include "vmproc_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+#include "base/fdio.h"
+
+struct work {
+	struct ap_exec exec;
+	uint8_t payload[AP_FRAME_MAX];
+	uint8_t frame[AP_HEADER_LEN + AP_FRAME_MAX];
+};
+
+/* Syscalls: fstat, newfstatat, read (role vmm) */
+static int frame_read(int fd, struct work *w)
+{
+	struct stat st;
+	ssize_t n;
+
+	/* Reading anything else could block. */
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > (off_t)AP_FRAME_MAX) {
+		return -EPROTO;
+	}
+	n = vr_read_full(fd, w->payload, sizeof(w->payload));
+	if (n < 0) {
+		return (int)n;
+	}
+	return ap_decode_exec(w->payload, (size_t)n, &w->exec);
+}
+
+static struct vproc *proc_add(struct vmproc *p, const struct ctl_request *req, int *fds)
+{
+	int *io = fds + CTL_EXEC_STDIO;
+	const int rfd[VMPROC_STREAMS] = {io[0], -1, -1};
+	const int wfd[VMPROC_STREAMS] = {req->terminal ? io[1] : -1, io[1],
+					 req->terminal ? -1 : io[2]};
+	struct vproc *v = vmproc_procs_add(p, req->terminal, rfd, wfd);
+
+	if (v) {
+		v->host_pid = req->pid;
+		v->shim_fd = vr_take_fd(&fds[CTL_EXEC_SHIM]);
+		for (size_t i = 0; i < (req->terminal ? 2u : 3u); i++) {
+			(void)vr_take_fd(&io[i]); /* the streams' now */
+		}
+	}
+	return v;
+}
+
+static int proc_send(struct vmproc *p, int client, struct vproc *v, struct work *w)
+{
+	struct vpending *slot = vmproc_agent_pending(p, client, CTL_EXEC);
+
+	if (!slot) {
+		return -EAGAIN;
+	}
+	slot->proc = v->id;
+	w->exec.proc = v->id;
+	v->rows = w->exec.process.rows;
+	v->cols = w->exec.process.cols;
+	return vmproc_agent_send(p, slot, w->frame,
+				 ap_encode_exec(&w->exec, slot->id, w->frame, sizeof(w->frame)));
+}
+
+int vmproc_exec(struct vmproc *p, int client, const struct ctl_request *req, int *fds, size_t n_fds,
+		struct vr_err *err)
+{
+	vr_autofree struct work *w = NULL;
+	struct vproc *v;
+	int rc;
+
+	if (n_fds != (req->terminal ? CTL_EXEC_FDS_TTY : CTL_EXEC_FDS)) {
+		return vr_err_set(err, EPROTO, "exec: wrong number of descriptors");
+	}
+	w = malloc(sizeof(*w)); /* its pages cost nothing until they are used */
+	rc = w ? frame_read(fds[CTL_EXEC_FRAME], w) : -ENOMEM;
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "exec: read the process");
+	}
+	if (((w->exec.process.flags & AP_P_TTY) != 0) != req->terminal) {
+		return vr_err_set(err, EPROTO, "exec: a terminal for a process without one");
+	}
+	v = proc_add(p, req, fds);
+	if (!v) {
+		return vr_err_set(err, EAGAIN, "exec: more than %u processes at once",
+				  VMPROC_MAX_PROCS - 1);
+	}
+	rc = loop_add(p->loop, v->shim_fd, EPOLLIN, EV_SHIM, (uint32_t)(v - p->procs));
+	if (rc == 0) {
+		rc = proc_send(p, client, v, w);
+	}
+	if (rc < 0) {
+		vmproc_procs_release(p, v);
+	}
+	return rc;
+}
+
+void vmproc_exec_answered(struct vmproc *p, uint32_t id, bool ok)
+{
+	struct vproc *v = vmproc_procs_find(p, id);
+
+	if (!v) {
+		return; /* ended already */
+	}
+	if (ok) {
+		vmproc_procs_defer(p, v, PROC_WORK_RESIZE);
+		return;
+	}
+	/* No exit will follow, and the client says why. */
+	v->exited = true;
+	v->status = 255;
+	for (unsigned s = 0; s < v->n_streams; s++) {
+		stream_abandon(&v->streams[s]);
+	}
+	vmproc_procs_defer(p, v, PROC_WORK_OVER);
+}

@@ -1,0 +1,96 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Terminals: size, line discipline, job control, hang-up, in the foreground and through podman.
+
+load helpers
+
+setup() {
+	setup_common
+	make_bundle "$BATS_TEST_TMPDIR/b" sh
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.terminal = true'
+}
+
+teardown() {
+	teardown_common
+}
+
+# in_terminal ROWS COLS COMMAND - COMMAND on a terminal of that size; its stdin is ours
+in_terminal() {
+	script -qec "stty rows $1 cols $2; $3" /dev/null
+}
+
+run_c1() {
+	echo "$VOLT --root $VOLT_ROOT run --bundle $BATS_TEST_TMPDIR/b c1"
+}
+
+args() {
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.args = ["sh", "-c", $script]' --arg script "$1"
+}
+
+@test "run in the foreground: a terminal with the caller's size, exit code through" {
+	args 'tty; stty size; test -t 0 && test -t 1 && test -t 2; exit $((40 + $?))'
+	say_run in_terminal 40 100 "$(run_c1)" < /dev/null
+	[ "$status" -eq 40 ]
+	[[ "$output" == *"/dev/"* ]]
+	[[ "$output" == *"40 100"* ]]
+}
+
+@test "a changed window size reaches the guest and raises WINCH there" {
+	args 'trap "stty size; exit 0" WINCH; echo ready; while :; do sleep 0.1; done'
+	say_run in_terminal 24 80 "(sleep 8; stty -F \$(tty) rows 51 cols 133) & $(run_c1)" < /dev/null
+	[[ "$output" == *"51 133"* ]]
+}
+
+@test "output of a process that ends at once is not lost" {
+	args 'seq 1 5000'
+	say_run in_terminal 24 80 "$(run_c1)" < /dev/null
+	[[ "$output" == *$'4999\r\n5000'* ]]
+}
+
+@test "the guest's line discipline: echo, Ctrl-C interrupts the foreground job" {
+	args 'trap "echo interrupted; exit 3" INT; echo ready; while :; do sleep 0.1; done'
+	status=0
+	output=$( (sleep 8; printf '\003'; sleep 5) | in_terminal 24 80 "$(run_c1)") || status=$?
+	echo "$output"
+	[[ "$output" == *"^C"* ]]
+	[[ "$output" == *interrupted* ]]
+}
+
+@test "exec -t: a second terminal, with its own size" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.terminal = false | .process.args = ["sleep", "1000"]'
+	create "$BATS_TEST_TMPDIR/b" c1
+	volt start c1
+	say_run in_terminal 33 77 "$VOLT --root $VOLT_ROOT exec -t c1 sh -c 'tty; stty size; exit 6'" < /dev/null
+	[ "$status" -eq 6 ]
+	[[ "$output" == *"/dev/pts/"* ]]
+	[[ "$output" == *"33 77"* ]]
+}
+
+@test "a terminal needs somebody to take it" {
+	say_run create "$BATS_TEST_TMPDIR/b" c1
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"cannot allocate tty if runc will detach without setting console socket"* ]]
+}
+
+@test "podman run -t and exec -t" {
+	say_run pod run --rm -t localhost/busybox sh -c 'test -t 0 && echo is a tty'
+	[[ "$output" == *"is a tty"* ]]
+	pod run -dt --name p1 localhost/busybox sleep 1000
+	say_run pod exec -t p1 sh -c 'test -t 1 && tty'
+	[[ "$output" == *"/dev/pts/"* ]]
+	pod rm -f -t 0 p1
+}
+
+@test "podman logs of a terminal container, attach and detach" {
+	pod run -dt --name p1 localhost/busybox sh -c 'echo hello; read line; echo got $line; exit 4'
+	wait_for 20 logs_have p1 hello
+	status=0
+	(sleep 3; echo typed; sleep 3) | script -qec "podman --runtime $VOLT attach p1" /dev/null || status=$?
+	[ "$(pod wait p1)" = 4 ]
+	logs_have p1 "got typed"
+	pod rm p1
+}
+
+logs_have() {
+	pod logs "$1" | grep -q "$2"
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_shim.c - the shim of an exec, and who stands in for it in the foreground
+ *
+ * The test plays the vmm. Needs root, as the shim's sandbox does.
+ */
+#include "cm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "console.h"
+#include "foreground.h"
+#include "roles.h"
+
+struct world {
+	struct console console;
+	int vmm_fd;
+	pid_t pid;
+};
+
+static void shim_start(struct world *w, bool tty)
+{
+	int pair[2], report[2], null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct vr_err err = VR_ERR_INIT;
+
+	w->console = (struct console){.master = -1, .slave = -1};
+	if (tty) {
+		assert_int_equal(console_open(24, 80, &w->console, &err), 0);
+	}
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report), 0);
+	w->pid = fork();
+	if (w->pid == 0) {
+		const struct shim_exec_plan plan = {.id = "c1",
+						    .report_fd = report[1],
+						    .vmm_fd = pair[0],
+						    .null_fd = null_fd,
+						    .tty_fd = w->console.slave};
+
+		shim_exec_main(&plan);
+	}
+	close(pair[0]);
+	close(report[1]);
+	close(null_fd);
+	w->vmm_fd = pair[1];
+	assert_int_equal(role_report_read(report[0], "shim", 10000, &err), 0);
+	close(report[0]);
+}
+
+static int shim_wait(struct world *w)
+{
+	int status = -1;
+
+	assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
+	close(w->vmm_fd);
+	console_close(&w->console);
+	return status;
+}
+
+static struct shim_signal_msg shim_heard(struct world *w)
+{
+	struct pollfd p = {.fd = w->vmm_fd, .events = POLLIN};
+	struct shim_signal_msg m = {0};
+
+	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_int_equal(recv(w->vmm_fd, &m, sizeof(m), 0), sizeof(m));
+	return m;
+}
+
+static void it_exits_as_it_is_told(void **state)
+{
+	const struct shim_exit_msg msg = {.status = 42};
+	struct world w;
+	int status;
+
+	(void)state;
+	shim_start(&w, false);
+	assert_int_equal(send(w.vmm_fd, &msg, sizeof(msg), 0), sizeof(msg));
+	status = shim_wait(&w);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 42);
+}
+
+static void it_is_killed_with_the_vmm(void **state)
+{
+	struct world w;
+
+	(void)state;
+	shim_start(&w, false);
+	assert_int_equal(shutdown(w.vmm_fd, SHUT_RDWR), 0);
+	assert_int_equal(WEXITSTATUS(shim_wait(&w)), 137);
+}
+
+static void it_leads_its_own_session(void **state)
+{
+	struct world w;
+
+	(void)state;
+	shim_start(&w, false);
+	assert_int_equal(getsid(w.pid), w.pid);
+	assert_int_equal(shutdown(w.vmm_fd, SHUT_RDWR), 0);
+	(void)shim_wait(&w);
+}
+
+static void it_passes_signals_on(void **state)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGWINCH, 34, 64};
+	struct shim_signal_msg m;
+	struct world w;
+
+	(void)state;
+	shim_start(&w, false);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		assert_int_equal(kill(w.pid, signals[i]), 0);
+		m = shim_heard(&w);
+		assert_int_equal(m.signo, signals[i]);
+		assert_int_equal(m.from_tty, 0);
+	}
+	assert_int_equal(shutdown(w.vmm_fd, SHUT_RDWR), 0);
+	(void)shim_wait(&w);
+}
+
+static void the_terminal_tells_it_of_its_size(void **state)
+{
+	const struct winsize ws = {.ws_row = 50, .ws_col = 132};
+	struct shim_signal_msg m;
+	struct world w;
+
+	(void)state;
+	shim_start(&w, true);
+	assert_int_equal(ioctl(w.console.master, TIOCSWINSZ, &ws), 0);
+	m = shim_heard(&w);
+	assert_int_equal(m.signo, SIGWINCH);
+	assert_int_equal(m.from_tty, 1);
+	assert_int_equal(shutdown(w.vmm_fd, SHUT_RDWR), 0);
+	(void)shim_wait(&w);
+}
+
+/* ---- the foreground; a child plays the shim ---- */
+
+/* Our stdin and stdout are pipes here. Return: what came out, cut to @cap. */
+static size_t foreground_run(void (*shim)(int slave), bool tty, const char *in, char *out,
+			     size_t cap, int *out_status)
+{
+	int to[2], from[2];
+	struct vr_err err = VR_ERR_INIT;
+	size_t len = 0;
+	pid_t pid;
+	ssize_t n;
+
+	assert_int_equal(pipe(to), 0);
+	assert_int_equal(pipe(from), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct console c = {.master = -1, .slave = -1};
+		pid_t child;
+
+		(void)dup2(to[0], 0);
+		(void)dup2(from[1], 1);
+		close(to[1]);
+		if (tty && console_open(0, 0, &c, &err) < 0) {
+			_exit(99);
+		}
+		child = fork();
+		if (child == 0) {
+			close(c.master);
+			(void)signal(SIGTERM, SIG_DFL);
+			shim(c.slave);
+			_exit(5);
+		}
+		close(c.slave);
+		foreground_signals(child);
+		_exit(foreground_wait(child, c.master));
+	}
+	close(to[0]);
+	close(from[1]);
+	assert_int_equal(write(to[1], in, strlen(in)), strlen(in));
+	while ((n = read(from[0], out + len, cap - len)) > 0) {
+		len += (size_t)n;
+	}
+	close(to[1]);
+	close(from[0]);
+	assert_int_equal(waitpid(pid, out_status, 0), pid);
+	return len;
+}
+
+static void echo_five(int slave)
+{
+	char buf[5];
+
+	for (size_t got = 0; got < sizeof(buf);) {
+		ssize_t n = read(slave, buf + got, sizeof(buf) - got);
+
+		if (n <= 0) {
+			_exit(98);
+		}
+		got += (size_t)n;
+	}
+	(void)!write(slave, "<", 1);
+	(void)!write(slave, buf, sizeof(buf));
+	(void)!write(slave, ">", 1);
+}
+
+static void the_terminal_is_relayed_both_ways(void **state)
+{
+	char out[64];
+	int status;
+	size_t n;
+
+	(void)state;
+	n = foreground_run(echo_five, true, "ab\003cd", out, sizeof(out), &status);
+	assert_int_equal(WEXITSTATUS(status), 5);
+	assert_int_equal(n, 7);
+	assert_memory_equal(out, "<ab\003cd>", 7); /* raw: nothing is interpreted */
+}
+
+static void flood(int slave)
+{
+	char buf[1000];
+
+	memset(buf, 'x', sizeof(buf));
+	for (int i = 0; i < 300; i++) {
+		for (size_t put = 0; put < sizeof(buf);) {
+			ssize_t n = write(slave, buf + put, sizeof(buf) - put);
+
+			if (n <= 0) {
+				_exit(98);
+			}
+			put += (size_t)n;
+		}
+	}
+}
+
+static void the_last_output_is_not_lost(void **state)
+{
+	static char out[400000];
+	int status;
+
+	(void)state;
+	assert_int_equal(foreground_run(flood, true, "", out, sizeof(out), &status), 300000);
+	assert_int_equal(WEXITSTATUS(status), 5);
+}
+
+static void kill_parent(int slave)
+{
+	(void)slave;
+	(void)kill(getppid(), SIGTERM); /* which passes it on to us */
+	(void)pause();
+}
+
+static void signals_reach_the_shim(void **state)
+{
+	char out[8];
+	int status;
+
+	(void)state;
+	assert_int_equal(foreground_run(kill_parent, false, "", out, sizeof(out), &status), 0);
+	assert_int_equal(WEXITSTATUS(status), 128 + SIGTERM);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_exits_as_it_is_told),
+		cmocka_unit_test(it_is_killed_with_the_vmm),
+		cmocka_unit_test(it_leads_its_own_session),
+		cmocka_unit_test(it_passes_signals_on),
+		cmocka_unit_test(the_terminal_tells_it_of_its_size),
+		cmocka_unit_test(the_terminal_is_relayed_both_ways),
+		cmocka_unit_test(the_last_output_is_not_lost),
+		cmocka_unit_test(signals_reach_the_shim),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
