@@ -90,8 +90,8 @@ no_process() {
 
 @test "signals to its shim reach the process; a killed shim kills it" {
 	started
-	volt exec -d --pid-file "$BATS_TEST_TMPDIR/p1" c1 sh -c 'trap "echo term > /got; exit 0" TERM; while :; do sleep 0.1; done' < /dev/null > /dev/null 2>&1
-	sleep 1
+	volt exec -d --pid-file "$BATS_TEST_TMPDIR/p1" c1 sh -c 'trap "echo term > /got; exit 0" TERM; touch /trapped; while :; do sleep 0.1; done' < /dev/null > /dev/null 2>&1
+	wait_for 30 test -e "$BATS_TEST_TMPDIR/b/rootfs/trapped"
 	kill -TERM "$(cat "$BATS_TEST_TMPDIR/p1")"
 	wait_for 20 test -s "$BATS_TEST_TMPDIR/b/rootfs/got"
 	volt exec -d --pid-file "$BATS_TEST_TMPDIR/p2" c1 sleep 7777 < /dev/null > /dev/null 2>&1

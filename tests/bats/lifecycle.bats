@@ -32,9 +32,10 @@ teardown() {
 }
 
 @test "TERM stops a process that handles it, as the README shows" {
-	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'trap "exit 3" TERM; while :; do sleep 0.1; done'
+	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'trap "exit 3" TERM; touch /ready; while :; do sleep 0.1; done'
 	create "$BATS_TEST_TMPDIR/b" c1
 	volt start c1
+	wait_for 30 test -e "$BATS_TEST_TMPDIR/b/rootfs/ready"
 	volt kill c1 TERM
 	wait_for_status c1 stopped
 	volt delete c1
@@ -43,7 +44,6 @@ teardown() {
 @test "the process does not run before start" {
 	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'echo ran > /marker'
 	create "$BATS_TEST_TMPDIR/b" c1
-	sleep 1
 	[ ! -e "$BATS_TEST_TMPDIR/b/rootfs/marker" ]
 	volt start c1
 	wait_for_status c1 stopped

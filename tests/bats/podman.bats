@@ -12,6 +12,11 @@ teardown() {
 	teardown_common
 }
 
+# logs_have CONTAINER TEXT
+logs_have() {
+	pod logs "$1" | grep -q "$2"
+}
+
 @test "podman run prints our kernel's release, not the host's" {
 	say_run pod run --rm localhost/busybox uname -r
 	[ "$status" -eq 0 ]
@@ -47,8 +52,8 @@ teardown() {
 	[ "$(pod wait c9)" = 137 ]
 	pod rm c9
 	# As PID 1, sleep ignores TERM; with --init it doesn't.
-	pod run -d --name c15 localhost/busybox sh -c 'sleep 1000 & trap "kill -TERM $!" TERM; wait $!; wait $!'
-	sleep 1
+	pod run -d --name c15 localhost/busybox sh -c 'sleep 1000 & trap "kill -TERM $!" TERM; echo ready; wait $!; wait $!'
+	wait_for 30 logs_have c15 ready
 	pod kill --signal TERM c15
 	[ "$(pod wait c15)" = 143 ]
 	pod rm c15
@@ -60,8 +65,8 @@ teardown() {
 }
 
 @test "podman stop ends a container that handles TERM at once and KILLs one that doesn't" {
-	pod run -d --name c1 localhost/busybox sh -c 'trap "exit 5" TERM; while :; do sleep 0.2; done'
-	sleep 1
+	pod run -d --name c1 localhost/busybox sh -c 'trap "exit 5" TERM; echo ready; while :; do sleep 0.2; done'
+	wait_for 30 logs_have c1 ready
 	pod stop --time 30 c1
 	[ "$(pod inspect --format '{{.State.ExitCode}}' c1)" = 5 ]
 	pod rm c1

@@ -35,9 +35,20 @@ args() {
 	[[ "$output" == *"40 100"* ]]
 }
 
+# ready - has the guest made its mark? (its root is ours)
+ready() {
+	[ -e "$BATS_TEST_TMPDIR/b/rootfs/ready" ]
+}
+
+# when_ready COMMAND... - run it once the guest is ready
+when_ready() {
+	wait_for 60 ready && "$@"
+}
+
 @test "a changed window size reaches the guest and raises WINCH there" {
-	args 'trap "stty size; exit 0" WINCH; echo ready; while :; do sleep 0.1; done'
-	say_run in_terminal 24 80 "(sleep 8; stty -F \$(tty) rows 51 cols 133) & $(run_c1)" < /dev/null
+	args 'trap "stty size; exit 0" WINCH; touch /ready; while :; do sleep 0.1; done'
+	resize="until [ -e $BATS_TEST_TMPDIR/b/rootfs/ready ]; do sleep 0.2; done; stty -F \$(tty) rows 51 cols 133"
+	say_run in_terminal 24 80 "($resize) & $(run_c1)" < /dev/null
 	[[ "$output" == *"51 133"* ]]
 }
 
@@ -48,9 +59,9 @@ args() {
 }
 
 @test "the guest's line discipline: echo, Ctrl-C interrupts the foreground job" {
-	args 'trap "echo interrupted; exit 3" INT; echo ready; while :; do sleep 0.1; done'
+	args 'trap "echo interrupted; exit 3" INT; touch /ready; while :; do sleep 0.1; done'
 	status=0
-	output=$( (sleep 8; printf '\003'; sleep 5) | in_terminal 24 80 "$(run_c1)") || status=$?
+	output=$( (when_ready printf '\003'; sleep 15) | in_terminal 24 80 "$(run_c1)") || status=$?
 	echo "$output"
 	[[ "$output" == *"^C"* ]]
 	[[ "$output" == *interrupted* ]]
@@ -85,7 +96,7 @@ args() {
 	pod run -dt --name p1 localhost/busybox sh -c 'echo hello; read line; echo got $line; exit 4'
 	wait_for 20 logs_have p1 hello
 	status=0
-	(sleep 3; echo typed; sleep 3) | script -qec "podman --runtime $VOLT attach p1" /dev/null || status=$?
+	(sleep 3; echo typed; sleep 20) | script -qec "podman --runtime $VOLT attach p1" /dev/null || status=$?
 	[ "$(pod wait p1)" = 4 ]
 	logs_have p1 "got typed"
 	pod rm p1
