@@ -44,6 +44,7 @@ teardown() {
 @test "the process does not run before start" {
 	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'echo ran > /marker'
 	create "$BATS_TEST_TMPDIR/b" c1
+	sleep 1
 	[ ! -e "$BATS_TEST_TMPDIR/b/rootfs/marker" ]
 	volt start c1
 	wait_for_status c1 stopped
