@@ -88,8 +88,9 @@ static void run_fs(struct launch *l)
 		.userns_fd = -1,
 		.rootfs = {.fd = l->rootfs_fd,
 			   .path = l->spec->root->path,
-			   .flags = SBX_SHARE_RECURSIVE |
-				    (l->spec->root->readonly ? SBX_SHARE_RO : 0)},
+			   /* Writable also for a read-only root: the guest makes its mount
+			    * points first and makes it read-only itself. */
+			   .flags = SBX_SHARE_RECURSIVE},
 		.shares = l->guest.shares,
 		.n_shares = l->guest.n_shares,
 	};

@@ -107,9 +107,10 @@ inventory() {
 	while read -r id parent dev root point rest; do
 		[[ $point == */containers/storage* ]] || echo "mount: $point $id $parent $dev $root ${rest:+}"
 	done < /proc/self/mountinfo
-	# podman's own parent stays once it was made, and the one its exec moves conmon to
+	# what podman makes for itself, once: its parent, the one exec moves conmon to, its probe
 	for point in /sys/fs/cgroup/*/ /sys/fs/cgroup/libpod_parent/*/; do
-		[[ $point == *'*'* || $point == */libpod_parent/ || $point == */libpod_parent/conmon/ ]] ||
+		[[ $point == *'*'* || $point == */libpod_parent/ || $point == */libpod_parent/conmon/ ||
+			$point == */podman_probe/ ]] ||
 			echo "cgroup: $point"
 	done
 	echo "links:" /sys/class/net/*
