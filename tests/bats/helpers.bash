@@ -9,7 +9,7 @@
 
 VOLT=${VOLT:-$PWD/build/volt-runc}
 IMAGES=${IMAGES:-$PWD/build/images}
-TESTDATA=$BATS_TEST_DIRNAME/testdata
+TESTDATA=$(dirname "${BASH_SOURCE[0]}")/testdata
 
 # Nothing may hang: a guest in an emulated machine needs some seconds, never a minute.
 LIMIT=${LIMIT:-120}
