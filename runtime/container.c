@@ -20,7 +20,7 @@
 #include "sandbox/cgroup.h"
 
 #define LOCK_TIMEOUT_MS	  30000
-#define START_TIMEOUT_MS  60000
+#define START_TIMEOUT_MS  180000
 #define SIGNAL_TIMEOUT_MS 15000
 /* How long roles may take to end by themselves before they are killed, and then at most. */
 #define END_TIMEOUT_MS	  10000

@@ -18,7 +18,7 @@
 #include "roles.h"
 #include "vmsize.h"
 
-#define LAUNCH_REPORT_TIMEOUT_MS 90000 /* longer than the vmm's own deadline for the guest */
+#define LAUNCH_REPORT_TIMEOUT_MS 200000 /* longer than the vmm's own deadline for the guest */
 
 enum role {
 	ROLE_SHIM,

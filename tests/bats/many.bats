@@ -15,7 +15,7 @@ teardown() {
 @test "30 containers one after another, all answers right" {
 	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'echo answer-$N; exit $N'
 	for n in $(seq 1 30); do
-		edit_config "$BATS_TEST_TMPDIR/b" '.process.env += ["N=\($n)"]' --arg n "$n"
+		edit_config "$BATS_TEST_TMPDIR/b" '.process.env = (.process.env | map(select(startswith("N=") | not))) + ["N=\($n)"]' --arg n "$n"
 		run volt run --bundle "$BATS_TEST_TMPDIR/b" "c$n"
 		[ "$status" -eq "$n" ]
 		[ "$output" = "answer-$n" ]
@@ -27,7 +27,7 @@ teardown() {
 	: > "$BATS_TEST_TMPDIR/podman.used"
 	for n in 1 2 3 4 5 6 7 8; do
 		(
-			timeout 300 podman --runtime "$VOLT" run --rm localhost/busybox sh -c "echo answer-$n; exit $n" \
+			timeout -k 10 600 podman --runtime "$VOLT" run --rm localhost/busybox sh -c "echo answer-$n; exit $n" \
 				> "$BATS_TEST_TMPDIR/out.$n" 2> "$BATS_TEST_TMPDIR/err.$n"
 			echo $? > "$BATS_TEST_TMPDIR/status.$n"
 		) 3>&- &
