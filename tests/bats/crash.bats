@@ -77,3 +77,15 @@ kill_role_and_check() {
 	[ ! -e "$VOLT_ROOT/c1" ]
 	no_roles
 }
+
+@test "a guest that panics ends the container, with its last console lines" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.linux.readonlyPaths = [] | .linux.resources.memory.limit = 33554432 |
+		.mounts += [{destination: "/hog", type: "tmpfs", source: "tmpfs", options: ["size=500m"]}] |
+		.process.args = ["sh", "-c", "echo 2 > /proc/sys/vm/panic_on_oom; dd if=/dev/zero of=/hog/x bs=1M count=500"]'
+	say_run volt run --keep --bundle "$BATS_TEST_TMPDIR/b" c1
+	[ "$status" -eq 137 ]
+	[[ "$output" == *"guest kernel stopped"*"Kernel panic"* ]]
+	[ "$(status_of c1)" = stopped ]
+	[[ "$(volt state c1)" == *"guest kernel stopped"* ]]
+	volt delete c1
+}

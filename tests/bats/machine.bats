@@ -104,3 +104,10 @@ guest() {
 	[ "$(wc -l < "/proc/$(role_pid vmm c1)/mountinfo")" -eq 1 ]
 	volt delete --force c1
 }
+
+@test "a memory hog is killed inside the guest, with exit code 137" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.linux.resources.memory.limit = 67108864 |
+		.mounts += [{destination: "/hog", type: "tmpfs", source: "tmpfs", options: ["size=500m"]}]'
+	guest 'exec dd if=/dev/zero of=/hog/x bs=1M count=500'
+	[ "$status" -eq 137 ]
+}

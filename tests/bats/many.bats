@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Many containers: one after another, and at once.
 
-load ../helpers
+load helpers
 
 setup() {
 	setup_common

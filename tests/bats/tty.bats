@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Terminals: size, line discipline, job control, hang-up, in the foreground and through podman.
 
-load ../helpers
+load helpers
 
 setup() {
 	setup_common
