@@ -87,7 +87,6 @@ static int make_sources_absolute(struct creation *c, struct vr_err *err)
 
 static int load_spec(struct creation *c, const struct launch_opts *o, struct vr_err *err)
 {
-	struct oci_settings settings;
 	struct launch *l = &c->l;
 	unsigned host_cpus;
 	uint64_t host_ram;
@@ -98,9 +97,9 @@ static int load_spec(struct creation *c, const struct launch_opts *o, struct vr_
 		rc = oci_bundle_spec(&c->bundle, o->config, &l->spec, err);
 	}
 	if (rc == 0) {
-		rc = oci_settings_parse("config.json", &l->spec->annotations, &settings, err);
+		rc = oci_settings_parse("config.json", &l->spec->annotations, &l->settings, err);
 	}
-	if (rc == 0 && settings.rootfs != OCI_ROOTFS_SHARE) {
+	if (rc == 0 && l->settings.rootfs != OCI_ROOTFS_SHARE) {
 		rc = vr_err_set(
 			err, ENOTSUP,
 			"config.json: annotations: dev.volt.rootfs: 'image' is not supported yet");
@@ -120,7 +119,7 @@ static int load_spec(struct creation *c, const struct launch_opts *o, struct vr_
 		return rc;
 	}
 	vmsize_host(&host_cpus, &host_ram);
-	rc = vmsize_from_spec(l->spec, &settings, host_cpus, host_ram, &l->size, err);
+	rc = vmsize_from_spec(l->spec, &l->settings, host_cpus, host_ram, &l->size, err);
 	return rc < 0 ? rc : guest_plan_build(l->spec, &l->guest, err);
 }
 
@@ -297,10 +296,15 @@ static int note_processes(struct creation *c, struct vr_err *err)
 
 static int tell_vmm(const struct creation *c, char word, struct vr_err *err)
 {
-	if (send(c->l.report[ROLE_VMM][0], &word, 1, MSG_NOSIGNAL) != 1) {
-		return vr_err_set(err, ECONNRESET, "the vmm process ended unexpectedly");
+	int fd = c->l.report[ROLE_VMM][0];
+	int rc;
+
+	if (send(fd, &word, 1, MSG_NOSIGNAL) == 1) {
+		return 0;
 	}
-	return 0;
+	/* it has ended, but may have said why before */
+	rc = role_report_read(fd, "vmm", LAUNCH_REPORT_TIMEOUT_MS, err);
+	return rc < 0 ? rc : vr_err_set(err, ECONNRESET, "the vmm process ended unexpectedly");
 }
 
 static int wait_roles(struct creation *c, struct vr_err *err)
@@ -311,8 +315,12 @@ static int wait_roles(struct creation *c, struct vr_err *err)
 	int rc = 0;
 
 	for (unsigned i = 0; rc == 0 && i < VR_ARRAY_SIZE(order); i++) {
-		rc = role_report_read(c->l.report[order[i]][0], names[order[i]],
-				      LAUNCH_REPORT_TIMEOUT_MS, err);
+		int ms = LAUNCH_REPORT_TIMEOUT_MS;
+
+		if (order[i] == ROLE_VMM) {
+			ms += (int)c->l.settings.boot_timeout_s * 1000;
+		}
+		rc = role_report_read(c->l.report[order[i]][0], names[order[i]], ms, err);
 		if (rc == 0 && order[i] == ROLE_SHIM) {
 			rc = note_processes(c, err);
 			rc = rc == 0 ? run_hooks(c, err) : rc;

@@ -14,11 +14,12 @@
 #include "console.h"
 #include "guest_plan.h"
 #include "launch.h"
+#include "oci/annotations.h"
 #include "oci/spec.h"
 #include "roles.h"
 #include "vmsize.h"
 
-#define LAUNCH_REPORT_TIMEOUT_MS 200000 /* longer than the vmm's own deadline for the guest */
+#define LAUNCH_REPORT_TIMEOUT_MS 20000 /* the vmm has the guest's time to boot on top */
 
 enum role {
 	ROLE_SHIM,
@@ -37,6 +38,7 @@ struct launch {
 	const struct launch_opts *o;
 	struct oci_spec *spec;
 	struct guest_plan guest;
+	struct oci_settings settings;
 	struct vmsize size;
 	uint8_t *create_frame;
 	size_t create_len;

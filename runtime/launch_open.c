@@ -29,6 +29,7 @@
 #include "sandbox/namespaces.h"
 #include "stream.h"
 #include "vmm/gmem.h"
+#include "vmm/kvm.h"
 
 #define CREATE_REQUEST_ID 2u
 
@@ -103,9 +104,16 @@ void launch_finish(struct launch *l)
 
 static int open_machine(struct launch *l, struct vr_err *err)
 {
+	const char *why;
+	int rc;
+
 	l->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (l->kvm_fd < 0) {
 		return vr_err_sys(err, errno, "open '/dev/kvm'");
+	}
+	rc = kvm_check(l->kvm_fd, &why);
+	if (rc < 0) {
+		return vr_err_set(err, -rc, "/dev/kvm: %s", why);
 	}
 	l->kernel_fd = asset_open(ASSET_KERNEL, err);
 	if (l->kernel_fd < 0) {

@@ -118,6 +118,7 @@ struct vmm_plan {
 	int ram_fd;
 	uint64_t ram_bytes;
 	unsigned n_vcpus;
+	uint32_t boot_timeout_s;
 	struct fs_wires wires;
 	bool tty;
 	int stdio[3];

@@ -30,8 +30,7 @@
 #include "sandbox/fds.h"
 #include "sandbox/sandbox.h"
 
-#define BOOT_DEADLINE_MS 180000u /* many guests may boot at once on a slow host */
-#define STATUS_KILLED	 (128 + SIGKILL)
+#define STATUS_KILLED (128 + SIGKILL)
 
 /* Kernel command line besides the devices; docs/ARCHITECTURE.md has the reasons. */
 #define KERNEL_PARAMETERS                                                                          \
@@ -103,6 +102,7 @@ static void on_vm(void *ctx, uint32_t index, uint32_t events)
 {
 	struct vmproc *p = ctx;
 	const char *detail = NULL;
+	char panic[160];
 	enum vm_exit why = vm_exit_reason(p->vm, &detail);
 
 	(void)index;
@@ -112,8 +112,11 @@ static void on_vm(void *ctx, uint32_t index, uint32_t events)
 		loop_del(p->loop, vm_exit_fd(p->vm));
 		return;
 	}
-	vmproc_fail(p, "the guest kernel stopped (%s)%s%s", vm_exit_name(why), detail ? ": " : "",
-		    detail ? detail : "");
+	if (vmproc_console_panic(p, panic, sizeof(panic)) > 0) {
+		detail = panic; /* a panic resets the machine, the trace after it fills the tail */
+	}
+	vmproc_fail(p, "the guest kernel stopped (%s)%s%s", vm_exit_name(why),
+		    detail && *detail ? ": " : "", detail ? detail : "");
 }
 
 static void on_create(void *ctx, uint32_t index, uint32_t events)
@@ -195,7 +198,7 @@ static void on_deadline(void *ctx, uint32_t index, uint32_t events)
 
 	(void)events;
 	if (index == DEADLINE_BOOT) {
-		vmproc_fail(p, "the guest did not get ready within %u s", BOOT_DEADLINE_MS / 1000);
+		vmproc_fail(p, "the guest did not get ready within %u s", p->plan->boot_timeout_s);
 	} else {
 		vmproc_kill(p);
 	}
@@ -250,7 +253,8 @@ static int loop_wire(struct vmproc *p)
 		rc = loop_add(p->loop, watched[i].fd, watched[i].events, watched[i].kind, 0);
 	}
 	if (rc == 0) {
-		rc = loop_after(p->loop, EV_DEADLINE, DEADLINE_BOOT, BOOT_DEADLINE_MS);
+		rc = loop_after(p->loop, EV_DEADLINE, DEADLINE_BOOT,
+				p->plan->boot_timeout_s * 1000);
 	}
 	return rc;
 }

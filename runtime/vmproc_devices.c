@@ -25,6 +25,7 @@
 
 #define FS_ANSWER_TIMEOUT_MS 10000
 #define CONSOLE_TAIL_BYTES   400u
+#define CONSOLE_SEARCH_BYTES 8192u
 
 enum device {
 	DEV_CONSOLE,
@@ -252,6 +253,27 @@ size_t vmproc_console_tail(struct vmproc *p, char *buf, size_t cap)
 		if (*c == '\n') {
 			*c = '|'; /* one log line stays one line */
 		}
+	}
+	return n;
+}
+
+size_t vmproc_console_panic(struct vmproc *p, char *buf, size_t cap)
+{
+	static const char mark[] = "Kernel panic - ";
+	char text[CONSOLE_SEARCH_BYTES];
+	char *line;
+	size_t n = 0;
+
+	buf[0] = '\0';
+	if (!p->dev || !p->dev->console ||
+	    virtio_console_tail(p->dev->console, text, sizeof(text)) == 0) {
+		return 0;
+	}
+	line = strstr(text, mark);
+	if (line) {
+		n = VR_MIN(strcspn(line, "\n"), cap - 1);
+		memcpy(buf, line, n);
+		buf[n] = '\0';
 	}
 	return n;
 }

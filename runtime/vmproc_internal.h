@@ -146,6 +146,8 @@ void vmproc_devices_kick(struct vmproc *p, uint32_t index);
 void vmproc_devices_tick(struct vmproc *p);
 /** vmproc_console_tail() - the guest's last console lines, one line of printable text */
 size_t vmproc_console_tail(struct vmproc *p, char *buf, size_t cap);
+/** vmproc_console_panic() - the line that names a kernel panic, or "". Return: its length */
+size_t vmproc_console_panic(struct vmproc *p, char *buf, size_t cap);
 
 /* vmproc_agent.c */
 const struct agent_events *vmproc_agent_events(void);

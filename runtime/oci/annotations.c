@@ -48,6 +48,17 @@ static int set_vcpus(struct oci_settings *s, const char *value)
 	return parse_number(value, 1, OCI_VCPUS_MAX, &s->vcpus);
 }
 
+static int set_boot_timeout(struct oci_settings *s, const char *value)
+{
+	struct oci_opt_u32 v;
+	int rc = parse_number(value, 1, OCI_BOOT_TIMEOUT_S_MAX, &v);
+
+	if (rc == 0) {
+		s->boot_timeout_s = v.v;
+	}
+	return rc;
+}
+
 static const struct oci_annotation table[] = {
 	{"dev.volt.rootfs", "share or image", "share",
 	 "serve the rootfs from the host, or pack it into an image before the boot"},
@@ -55,16 +66,20 @@ static const struct oci_annotation table[] = {
 	 "memory of the machine in MiB"},
 	{"dev.volt.vcpus", "a number from 1 to 64", "from the CPU limits",
 	 "number of virtual CPUs"},
+	{"dev.volt.boot_timeout", "a number from 1 to 3600", "180",
+	 "seconds until a guest that doesn't get ready is given up"},
 };
 
 static int (*const setters[])(struct oci_settings *s, const char *value) = {
 	set_rootfs,
 	set_memory,
 	set_vcpus,
+	set_boot_timeout,
 };
 
 _Static_assert(VR_ARRAY_SIZE(table) == VR_ARRAY_SIZE(setters), "a setter for each name");
-_Static_assert(OCI_MEMORY_MIB_MIN == 64 && OCI_MEMORY_MIB_MAX == 1048576 && OCI_VCPUS_MAX == 64,
+_Static_assert(OCI_MEMORY_MIB_MIN == 64 && OCI_MEMORY_MIB_MAX == 1048576 && OCI_VCPUS_MAX == 64 &&
+		       OCI_BOOT_TIMEOUT_S == 180 && OCI_BOOT_TIMEOUT_S_MAX == 3600,
 	       "the table's words name the bounds");
 
 const struct oci_annotation *oci_annotations_table(size_t *out_n)
@@ -94,7 +109,10 @@ static int set_one(const char *name, const struct oci_kv *kv, struct oci_setting
 int oci_settings_parse(const char *name, const struct oci_kvs *annotations,
 		       struct oci_settings *out, struct vr_err *err)
 {
-	struct oci_settings s = {.rootfs = OCI_ROOTFS_SHARE};
+	struct oci_settings s = {
+		.rootfs = OCI_ROOTFS_SHARE,
+		.boot_timeout_s = OCI_BOOT_TIMEOUT_S,
+	};
 
 	for (size_t i = 0; i < annotations->n; i++) {
 		const struct oci_kv *kv = &annotations->v[i];

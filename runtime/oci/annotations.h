@@ -34,11 +34,14 @@ struct oci_settings {
 	enum oci_rootfs_mode rootfs;
 	struct oci_opt_u32 memory_mib;
 	struct oci_opt_u32 vcpus;
+	uint32_t boot_timeout_s; /* always set */
 };
 
-#define OCI_MEMORY_MIB_MIN 64u
-#define OCI_MEMORY_MIB_MAX (1024u * 1024u)
-#define OCI_VCPUS_MAX	   64u
+#define OCI_MEMORY_MIB_MIN     64u
+#define OCI_MEMORY_MIB_MAX     (1024u * 1024u)
+#define OCI_VCPUS_MAX	       64u
+#define OCI_BOOT_TIMEOUT_S     180u /* many guests may boot at once on a slow host */
+#define OCI_BOOT_TIMEOUT_S_MAX 3600u
 
 /** struct oci_annotation - one line of the table; @values is for people */
 struct oci_annotation {

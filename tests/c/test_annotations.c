@@ -36,6 +36,7 @@ static void defaults(void **state)
 	assert_int_equal(out.rootfs, OCI_ROOTFS_SHARE);
 	assert_false(out.memory_mib.set);
 	assert_false(out.vcpus.set);
+	assert_int_equal(out.boot_timeout_s, 180);
 }
 
 static void values_at_their_bounds(void **state)
@@ -54,6 +55,8 @@ static void values_at_their_bounds(void **state)
 	assert_int_equal(parse_one("dev.volt.vcpus", "64", &out, NULL), 0);
 	assert_true(out.vcpus.set);
 	assert_int_equal(out.vcpus.v, 64);
+	assert_int_equal(parse_one("dev.volt.boot_timeout", "3600", &out, NULL), 0);
+	assert_int_equal(out.boot_timeout_s, 3600);
 }
 
 static void others_are_none_of_our_business(void **state)
@@ -72,6 +75,9 @@ static void bad_values_are_refused(void **state)
 	refuse("dev.volt.rootfs", "Share",
 	       "config.json: annotations[\"dev.volt.rootfs\"]: must be share or image, not "
 	       "'Share'");
+	refuse("dev.volt.boot_timeout", "0",
+	       "config.json: annotations[\"dev.volt.boot_timeout\"]: must be a number from 1 to "
+	       "3600, not '0'");
 	refuse("dev.volt.memory", "63",
 	       "config.json: annotations[\"dev.volt.memory\"]: must be a number from 64 to "
 	       "1048576, "
@@ -109,7 +115,7 @@ static void table_is_complete(void **state)
 	const struct oci_annotation *t = oci_annotations_table(&n);
 
 	(void)state;
-	assert_int_equal(n, 3);
+	assert_int_equal(n, 4);
 	for (size_t i = 0; i < n; i++) {
 		assert_memory_equal(t[i].name, OCI_ANNOTATION_PREFIX,
 				    strlen(OCI_ANNOTATION_PREFIX));
