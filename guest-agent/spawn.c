@@ -153,11 +153,11 @@ static int dress(const struct proc *p, const struct ap_process *spec)
 	if (!spec) {
 		return 0;
 	}
-	if (spec->flags & AP_P_HAS_OOM) {
-		snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)p->pid);
-		snprintf(text, sizeof(text), "%d", spec->oom_score_adj);
-		rc = sys_write_file(-1, path, text);
-	}
+	/* The child inherited ours, which no out-of-memory killer may touch: a cgroup at its limit
+	 * with nobody to kill makes its processes spin in the kernel for ever. */
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)p->pid);
+	snprintf(text, sizeof(text), "%d", spec->flags & AP_P_HAS_OOM ? spec->oom_score_adj : 0);
+	rc = sys_write_file(-1, path, text);
 	if (rc == 0 && spec->cpus_initial &&
 	    syscall(SYS_sched_setaffinity, p->pid, sizeof(spec->cpus_initial),
 		    &spec->cpus_initial) < 0) {
