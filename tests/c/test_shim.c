@@ -160,7 +160,9 @@ static size_t foreground_run(void (*shim)(int slave), bool tty, const char *in, 
 	pid = fork();
 	if (pid == 0) {
 		struct console c = {.master = -1, .slave = -1};
+		int ready[2];
 		pid_t child;
+		char word;
 
 		(void)dup2(to[0], 0);
 		(void)dup2(from[1], 1);
@@ -168,15 +170,22 @@ static size_t foreground_run(void (*shim)(int slave), bool tty, const char *in, 
 		if (tty && console_open(0, 0, &c, &err) < 0) {
 			_exit(99);
 		}
+		if (pipe(ready) < 0) {
+			_exit(99);
+		}
 		child = fork();
 		if (child == 0) {
 			close(c.master);
+			close(ready[1]);
 			(void)signal(SIGTERM, SIG_DFL);
+			(void)!read(ready[0], &word, 1); /* until signals are passed on */
 			shim(c.slave);
 			_exit(5);
 		}
 		close(c.slave);
+		close(ready[0]);
 		foreground_signals(child);
+		close(ready[1]);
 		_exit(foreground_wait(child, c.master));
 	}
 	close(to[0]);
