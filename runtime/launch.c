@@ -42,6 +42,7 @@
 #include "oci/state.h"
 #include "pidfile.h"
 #include "sandbox/cgroup.h"
+#include "timeline.h"
 
 /* What the host side of a VM needs beside guest RAM: page tables, vmm, fs and its page cache. */
 #define HOST_OVERHEAD_BYTES (64ll << 20)
@@ -204,6 +205,7 @@ static int fork_roles(struct creation *c, struct vr_err *err)
 
 	c->forked = true;
 	rc = launch_fork(l, err);
+	timeline_mark("processes started");
 	for (unsigned i = 0; rc == 0 && c->have_cgroup && i < ROLE_COUNT; i++) {
 		rc = sbx_cgroup_attach(c->cgroup, l->pid[i], err);
 	}

@@ -15,6 +15,7 @@
 #include "cmd.h"
 #include "oci/state.h"
 #include "proctitle.h"
+#include "timeline.h"
 #include "version.h"
 
 static const struct cmd commands[] = {
@@ -164,6 +165,7 @@ int main(int argc, char **argv)
 	struct globals g = {0};
 	int rc;
 
+	timeline_start();
 	std_fds_ensure();
 	/* Inherited as ignored, it would take the status of our children away. */
 	(void)signal(SIGCHLD, SIG_DFL);

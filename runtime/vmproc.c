@@ -29,6 +29,7 @@
 #include "pvh/pvh.h"
 #include "sandbox/fds.h"
 #include "sandbox/sandbox.h"
+#include "timeline.h"
 
 #define STATUS_KILLED (128 + SIGKILL)
 
@@ -272,6 +273,7 @@ static int machine_create(struct vmproc *p, struct vr_err *err)
 		.kvm_fd = p->plan->kvm_fd,
 		.n_vcpus = p->plan->n_vcpus,
 		.vcpu_init = vcpu_init,
+		.count_exits = vr_log_enabled(VR_LOG_DEBUG),
 	};
 	int rc;
 
@@ -284,6 +286,7 @@ static int machine_create(struct vmproc *p, struct vr_err *err)
 	if (rc < 0) {
 		return vr_err_sys(err, rc, "create a virtual machine with KVM");
 	}
+	timeline_mark("VM created");
 	rc = loop_create(&p->loop);
 	if (rc < 0) {
 		return vr_err_sys(err, rc, "create the event loop");
@@ -316,6 +319,7 @@ static int guest_load(struct vmproc *p, struct vr_err *err)
 	if (rc < 0) {
 		return rc;
 	}
+	timeline_mark("kernel loaded");
 	rc = vm_set_entry(p->vm, entry);
 	return rc < 0 ? vr_err_sys(err, rc, "set the entry state of the first vCPU") : 0;
 }
@@ -367,6 +371,7 @@ static int prepare(struct vmproc *p, struct vr_err *err)
 		if (rc < 0) {
 			return vr_err_sys(err, rc, "start the vCPUs");
 		}
+		timeline_mark("first instruction of the guest");
 		rc = sbx_stage_vmm_started(err);
 	}
 	return rc;

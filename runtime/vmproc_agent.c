@@ -18,6 +18,7 @@
 
 #include "base/checked.h"
 #include "base/log.h"
+#include "timeline.h"
 
 #define ID_CONFIGURE 1u
 #define ID_CREATE    2u /* fixed: the frame was encoded before the fork */
@@ -68,6 +69,22 @@ int vmproc_agent_set_clock(struct vmproc *p)
 	return rc;
 }
 
+/* The guest's clock starts with its kernel; what matters is how long ago a stamp was taken. */
+static void mark_hello(struct vmproc *p, const struct ap_hello *m)
+{
+	uint64_t hello = m->stamp_ns[AP_STAMP_HELLO];
+	uint64_t exits;
+
+	timeline_mark_ago("kernel of the guest started", hello);
+	timeline_mark_ago("its first process, the agent, started",
+			  hello - m->stamp_ns[AP_STAMP_AGENT]);
+	timeline_mark("hello of the agent");
+	if (vm_count_exits(p->vm, &exits) == 0) {
+		vr_debug("timeline: %llu exits from guest mode until then",
+			 (unsigned long long)exits);
+	}
+}
+
 static void on_hello(void *ctx, const struct ap_hello *m)
 {
 	struct vmproc *p = ctx;
@@ -79,8 +96,7 @@ static void on_hello(void *ctx, const struct ap_hello *m)
 			    AP_VERSION);
 		return;
 	}
-	vr_debug("agent ready after %llu us in the guest, kernel %s",
-		 (unsigned long long)m->stamp_ns[AP_STAMP_HELLO] / 1000, m->release);
+	mark_hello(p, m);
 	n = configure_encode(p, true, frame, sizeof(frame));
 	if (n < 0 || agent_client_send(p->agent, frame, (size_t)n) < 0) {
 		vmproc_fail(p, "send the clock to the guest agent");
@@ -125,6 +141,7 @@ static void create_answered(struct vmproc *p, const struct ap_reply *m)
 		return;
 	}
 	p->state = CTL_CREATED;
+	timeline_mark("container prepared");
 	vmproc_procs_defer(p, &p->procs[0], PROC_WORK_RESIZE);
 	role_report(p->plan->report_fd, NULL);
 }
@@ -192,6 +209,7 @@ static void request_done(struct vmproc *p, const struct vpending *asked, bool ok
 {
 	if (asked->type == CTL_START && p->state == CTL_STARTING) {
 		p->state = ok ? CTL_RUNNING : CTL_CREATED;
+		timeline_mark("exec of the process");
 	} else if (asked->type == CTL_EXEC) {
 		vmproc_exec_answered(p, asked->proc, ok);
 	}
@@ -237,6 +255,7 @@ static void on_reply(void *ctx, uint32_t id, const struct ap_reply *m)
 
 static void on_exit_event(void *ctx, const struct ap_exit *m)
 {
+	timeline_mark("exit of a process");
 	vmproc_procs_exited(ctx, m);
 }
 

@@ -30,3 +30,16 @@ echo
 echo "Exit codes, pipes and volumes work as ever:"
 show sh -c "echo hello | podman --runtime $volt run --rm -i localhost/busybox tr a-z A-Z"
 show podman --runtime "$volt" run --rm -v "$PWD/README.md:/README:ro" localhost/busybox head -n 1 /README
+
+echo
+echo "Where the time goes, from the start of the program (an emulated machine's times say little):"
+bundle=$(mktemp -d)
+trap 'rm -rf "$bundle"' EXIT
+mkdir "$bundle/rootfs"
+tar -C "$bundle/rootfs" -xf "$BUILD/images/busybox.tar"
+(cd "$bundle" && "$volt" spec)
+jq '.process.terminal = false | .process.args = ["echo", "Hello from the microVM"]' \
+	"$bundle/config.json" > "$bundle/config.json.new"
+mv "$bundle/config.json.new" "$bundle/config.json"
+show "$volt" --debug --log "$bundle/log" run --bundle "$bundle" demo
+sed -n 's/.*msg="\(vmm: \)\{0,1\}timeline: \(.*\)"$/  \2/p' "$bundle/log"

@@ -121,6 +121,11 @@ int kvm_set_memory(int vm_fd, uint32_t slot, uint64_t guest_addr, uint64_t size,
 	return kvm_ioctl_ptr(vm_fd, KVM_SET_USER_MEMORY_REGION, &r);
 }
 
+int kvm_get_stats_fd(int vcpu_fd)
+{
+	return kvm_ioctl(vcpu_fd, KVM_GET_STATS_FD, 0);
+}
+
 int kvm_create_vcpu(int vm_fd, unsigned id)
 {
 	return kvm_ioctl(vm_fd, KVM_CREATE_VCPU, id);

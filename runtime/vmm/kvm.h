@@ -57,6 +57,8 @@ int kvm_set_cpuid(int vcpu_fd, const struct kvm_cpuid2 *c) __attribute__((warn_u
 int kvm_set_msrs(int vcpu_fd, const struct kvm_msrs *msrs) __attribute__((warn_unused_result));
 int kvm_get_regs(int vcpu_fd, struct kvm_regs *r) __attribute__((warn_unused_result));
 int kvm_set_regs(int vcpu_fd, const struct kvm_regs *r) __attribute__((warn_unused_result));
+/** kvm_get_stats_fd() - Return: a file descriptor (owned by the caller), -ENOTTY before Linux 5.14 */
+int kvm_get_stats_fd(int vcpu_fd) __attribute__((warn_unused_result));
 int kvm_get_sregs(int vcpu_fd, struct kvm_sregs *s) __attribute__((warn_unused_result));
 int kvm_set_sregs(int vcpu_fd, const struct kvm_sregs *s) __attribute__((warn_unused_result));
 int kvm_set_fpu(int vcpu_fd, const struct kvm_fpu *f) __attribute__((warn_unused_result));

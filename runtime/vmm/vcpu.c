@@ -23,6 +23,7 @@
 
 #include "base/cleanup.h"
 #include "vmm/kvm.h"
+#include "vmm/kvm_stats.h"
 #include "vmm/vcpu_x86.h"
 
 #define DETAIL_MAX 160u
@@ -33,6 +34,7 @@ struct vcpu {
 	unsigned index;
 	int fd;
 	struct kvm_run *run;
+	struct kvm_stat exits; /* closed unless asked for */
 	pthread_t thread;
 };
 
@@ -450,6 +452,9 @@ static int create_one(const struct vcpus_config *cfg, const struct x86_cpuid *ho
 	if (ret < 0) {
 		return ret;
 	}
+	if (cfg->count_exits) {
+		(void)!kvm_stat_open(v->fd, "exits", &v->exits); /* older kernels: no count */
+	}
 	return vcpu_x86_setup(v->fd, &cpuid);
 }
 
@@ -486,7 +491,8 @@ static struct vcpus *alloc_set(const struct vcpus_config *cfg)
 	(void)pthread_mutex_init(&vs->lock, NULL);
 	(void)pthread_cond_init(&vs->changed, NULL);
 	for (unsigned i = 0; i < vs->n; i++) {
-		vs->vcpu[i] = (struct vcpu){.set = vs, .index = i, .fd = -1};
+		vs->vcpu[i] =
+			(struct vcpu){.set = vs, .index = i, .fd = -1, .exits = KVM_STAT_INIT};
 	}
 	return vs;
 }
@@ -518,6 +524,27 @@ int vcpus_set_entry(struct vcpus *vs, uint64_t entry)
 	return vcpu_x86_set_entry(vs->vcpu[0].fd, entry);
 }
 
+int vcpus_count_exits(const struct vcpus *vs, uint64_t *out)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < vs->n; i++) {
+		uint64_t one;
+		int ret;
+
+		if (vs->vcpu[i].exits.fd < 0) {
+			return -ENODATA;
+		}
+		ret = kvm_stat_read(&vs->vcpu[i].exits, &one);
+		if (ret < 0) {
+			return ret;
+		}
+		sum += one;
+	}
+	*out = sum;
+	return 0;
+}
+
 void vcpus_destroy(struct vcpus *vs)
 {
 	if (!vs) {
@@ -528,6 +555,7 @@ void vcpus_destroy(struct vcpus *vs)
 		if (vs->vcpu[i].run) {
 			(void)munmap(vs->vcpu[i].run, vs->run_bytes);
 		}
+		kvm_stat_close(&vs->vcpu[i].exits);
 		vr_close_reset(&vs->vcpu[i].fd);
 	}
 	vr_close_reset(&vs->exit_fd);

@@ -43,6 +43,7 @@ struct vcpus;
  * @mmio:     borrowed, frozen before vcpus_start()
  * @pio:      the same
  * @init:     see struct vm_config
+ * @count_exits: the same
  */
 struct vcpus_config {
 	int kvm_fd;
@@ -52,6 +53,7 @@ struct vcpus_config {
 	struct bus *pio;
 	int (*init)(void *ctx, unsigned index);
 	void *init_ctx;
+	bool count_exits;
 };
 
 /** vcpus_create() - vCPUs set up but for the entry point, no threads. Return: 0 or -errno */
@@ -91,6 +93,13 @@ void vcpus_end(struct vcpus *vs, enum vm_exit reason, const char *fmt, ...)
 int vcpus_exit_fd(const struct vcpus *vs);
 /** vcpus_reason() - VM_EXIT_NONE while running; @out_detail (may be NULL) lives as long as @vs */
 enum vm_exit vcpus_reason(struct vcpus *vs, const char **out_detail);
+
+/**
+ * vcpus_count_exits() - how often a vCPU left guest mode, as KVM counts
+ *
+ * Return: 0, -ENODATA when not asked for or not offered by the kernel, or -errno.
+ */
+int vcpus_count_exits(const struct vcpus *vs, uint64_t *out) __attribute__((warn_unused_result));
 
 /** vcpus_destroy() - stop and free; NULL is allowed */
 void vcpus_destroy(struct vcpus *vs);

@@ -186,7 +186,8 @@ static int create_vcpus(struct vm *vm, const struct vm_config *cfg)
 				  .mmio = &vm->mmio,
 				  .pio = &vm->pio,
 				  .init = cfg->vcpu_init,
-				  .init_ctx = cfg->vcpu_init_ctx};
+				  .init_ctx = cfg->vcpu_init_ctx,
+				  .count_exits = cfg->count_exits};
 
 	return vcpus_create(&vc, &vm->vcpus);
 }
@@ -256,6 +257,11 @@ int vm_start(struct vm *vm)
 int vm_exit_fd(const struct vm *vm)
 {
 	return vcpus_exit_fd(vm->vcpus);
+}
+
+int vm_count_exits(const struct vm *vm, uint64_t *out)
+{
+	return vcpus_count_exits(vm->vcpus, out);
 }
 
 enum vm_exit vm_exit_reason(const struct vm *vm, const char **out_detail)

@@ -43,6 +43,7 @@ const char *vm_exit_name(enum vm_exit e);
  * @n_vcpus:   1..VM_MAX_VCPUS
  * @vcpu_init: called first thing in each vCPU thread (thread name is set already), before any
  *             guest instruction: the place for the per-thread seccomp filter; <0 stops the VM
+ * @count_exits: have vm_count_exits() work; costs a file descriptor a vCPU
  */
 #define VM_MAX_VCPUS 64u
 struct vm_config {
@@ -51,6 +52,7 @@ struct vm_config {
 	unsigned n_vcpus;
 	int (*vcpu_init)(void *ctx, unsigned index);
 	void *vcpu_init_ctx;
+	bool count_exits;
 };
 
 /**
@@ -94,6 +96,8 @@ int vm_set_entry(struct vm *vm, uint64_t entry) __attribute__((warn_unused_resul
  * Return: 0 or -errno, also of a vcpu_init (then everything started was stopped).
  */
 int vm_start(struct vm *vm) __attribute__((warn_unused_result));
+/** vm_count_exits() - exits from guest mode so far. Return: 0, -ENODATA (not counted), -errno */
+int vm_count_exits(const struct vm *vm, uint64_t *out) __attribute__((warn_unused_result));
 /** vm_exit_fd() - an eventfd that becomes readable when the VM has ended; owned by the VM */
 int vm_exit_fd(const struct vm *vm);
 /**
