@@ -118,14 +118,6 @@ logs_have() {
 	[ "$output" -lt $((200 * 1024)) ]
 }
 
-@test "--cpus 2 gives two processors, --cpus 1 one" {
-	[ "$(nproc)" -ge 2 ]
-	say_run pod run --rm --cpus 2 localhost/busybox nproc
-	[ "$output" = 2 ]
-	say_run pod run --rm --cpus 1 localhost/busybox nproc
-	[ "$output" = 1 ]
-}
-
 @test "files written by uid 1000 belong to uid 1000 on the host" {
 	mkdir "$BATS_TEST_TMPDIR/d"
 	chmod 777 "$BATS_TEST_TMPDIR/d"
