@@ -25,7 +25,8 @@ PACKAGES_BUILD := build-essential pkg-config git musl-tools linux-libc-dev \
 	libseccomp-dev libyajl-dev libcap-dev libarchive-dev \
 	linux-source-6.12 flex bison bc libelf-dev xz-utils cpio
 PACKAGES_TEST := libcmocka-dev bats qemu-system-x86 linux-image-6.12-cloud-amd64 \
-	podman conmon crun runc busybox-static debootstrap jq socat strace iproute2 procps psmisc
+	podman conmon crun runc buildah catatonit containerd docker.io apparmor \
+	busybox-static debootstrap jq socat strace iproute2 procps psmisc
 PACKAGES_LINT := clang clang-tidy clang-format cppcheck shellcheck codespell
 PACKAGES := $(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_LINT)
 
@@ -242,7 +243,8 @@ bench: all images
 
 # ---- packages -----------------------------------------------------------------------------------
 
-# Installs what is missing; does nothing (and needs no network) when all is there.
+# Installs what is missing; does nothing (and needs no network) when all is there. RUNLEVEL keeps
+# the daemons among the packages from being started where no systemd runs.
 .PHONY: deps
 deps:
 	$(Q)missing=$$(dpkg-query -W -f '$${db:Status-Abbrev} $${Package}\n' $(PACKAGES) 2>/dev/null | \
@@ -250,7 +252,7 @@ deps:
 		printf '%s\n' $(PACKAGES) | sort | comm -23 - .deps.have; rm -f .deps.have); \
 	if [ -n "$$missing" ]; then \
 		echo "installing Debian packages:" $$missing; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
 			apt-get install -y -qq --no-install-recommends $$missing > /dev/null; \
 	fi
 

@@ -36,7 +36,7 @@
 /* Kernel command line besides the devices; docs/ARCHITECTURE.md has the reasons. */
 #define KERNEL_PARAMETERS                                                                          \
 	"console=hvc0 quiet panic=-1 reboot=k random.trust_cpu=on no-kvmapf "                      \
-	"rcupdate.rcu_expedited=1"
+	"rcupdate.rcu_expedited=1 dummy.numdummies=0"
 
 void vmproc_end(struct vmproc *p, uint8_t status)
 {

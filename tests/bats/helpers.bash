@@ -11,8 +11,8 @@ VOLT=${VOLT:-$PWD/build/volt-runc}
 IMAGES=${IMAGES:-$PWD/build/images}
 TESTDATA=$(dirname "${BASH_SOURCE[0]}")/testdata
 
-# Nothing may hang: a guest in an emulated machine needs some seconds, never a minute.
-LIMIT=${LIMIT:-120}
+# Nothing may hang: a guest in an emulated machine needs some seconds, on a busy host a minute.
+LIMIT=${LIMIT:-300}
 
 # volt [ARG]... - the runtime, with a state directory of this test run
 volt() {
@@ -65,9 +65,9 @@ pid_of() {
 	volt state "$1" | jq -r .pid
 }
 
-# wait_for SECONDS COMMAND... - until it succeeds
+# wait_for SECONDS COMMAND... - until it succeeds; emulated machines on busy hosts get some times longer
 wait_for() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + 6 * $1))
 	shift
 	until "$@"; do
 		if [ "$SECONDS" -ge "$end" ]; then
@@ -84,6 +84,11 @@ has_status() {
 
 wait_for_status() {
 	wait_for 30 has_status "$1" "$2"
+}
+
+# logs_have CONTAINER TEXT - in what podman kept of its output
+logs_have() {
+	podman logs "$1" 2>&1 | grep -qF "$2"
 }
 
 # roles - pids of all processes of ours
@@ -133,7 +138,7 @@ teardown_common() {
 		podman --runtime "$VOLT" rm --all --force --time 0 >/dev/null 2>&1 || true
 	fi
 	wait_for 20 no_roles || {
-		echo "left processes: $(ps -o pid,args -p "$(roles | tr '\n' ',')")"
+		echo "left processes: $(pgrep -af '^volt-')"
 		return 1
 	}
 	inventory > "$BATS_TEST_TMPDIR/inventory.after"

@@ -61,7 +61,7 @@ teardown() {
 }
 
 @test "the guest runs our kernel, as PID 1 of its own namespace" {
-	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'uname -r; echo $$; hostname; ls /proc | grep -c "^[0-9]"'
+	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'uname -r; echo $$; hostname; ls /proc | grep -c "^[0-9]"; ls /sys/class/net'
 	say_run volt run --bundle "$BATS_TEST_TMPDIR/b" c1
 	[ "$status" -eq 0 ]
 	[[ "${lines[0]}" == *volt* ]]
@@ -69,6 +69,7 @@ teardown() {
 	[ "${lines[1]}" = 1 ]
 	[ "${lines[2]}" = volt ]
 	[ "${lines[3]}" -le 4 ]
+	[ "${lines[*]:4}" = lo ]
 }
 
 @test "a second create with the same id fails and leaves the first alone" {

@@ -12,11 +12,6 @@ teardown() {
 	teardown_common
 }
 
-# logs_have CONTAINER TEXT
-logs_have() {
-	pod logs "$1" | grep -q "$2"
-}
-
 @test "podman run prints our kernel's release, not the host's" {
 	say_run pod run --rm localhost/busybox uname -r
 	[ "$status" -eq 0 ]
@@ -155,7 +150,7 @@ logs_have() {
 }
 
 @test "an interactive terminal works" {
-	say_run timeout 60 script -qec "podman --runtime $VOLT run -it --rm localhost/busybox sh -c 'tty; stty size; echo done'" /dev/null
+	say_run timeout "$LIMIT" script -qec "podman --runtime $VOLT run -it --rm localhost/busybox sh -c 'tty; stty size; echo done'" /dev/null
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"/dev/"* ]]
 	[[ "$output" == *done* ]]

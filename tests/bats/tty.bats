@@ -101,7 +101,3 @@ when_ready() {
 	logs_have p1 "got typed"
 	pod rm p1
 }
-
-logs_have() {
-	pod logs "$1" | grep -q "$2"
-}

@@ -1,0 +1,82 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Through docker: its daemon, its containerd, its network hook.
+
+load helpers
+
+setup_file() {
+	export DOCKER_HOST=unix:///run/dk/docker.sock
+	mkdir -p /run/dk
+	dockerd --host "$DOCKER_HOST" --data-root /run/dk/data --exec-root /run/dk/exec --pidfile /run/dk/pid \
+		--storage-driver vfs --iptables=false --ip6tables=false --exec-opt native.cgroupdriver=cgroupfs \
+		--add-runtime "volt=$VOLT" --default-runtime volt > /run/dk/log 2>&1 3>&- &
+	wait_for 90 docker version
+	docker import "$IMAGES/busybox.tar" busybox
+}
+
+teardown_file() {
+	kill "$(cat /run/dk/pid)"
+}
+
+setup() {
+	setup_common
+	dk rm -f c1 > /dev/null 2>&1 || true
+	inventory > "$BATS_TEST_TMPDIR/inventory.before" # with the daemon's own cgroup
+}
+
+teardown() {
+	dk rm -f c1 > /dev/null 2>&1
+	[ -z "$(ls -A /run/dk/exec/runtime-runc/moby 2> /dev/null)" ]
+	wait_for 20 no_roles
+}
+
+dk() {
+	timeout --foreground -k 10 "$LIMIT" docker "$@"
+}
+
+@test "docker run: output, exit code, our kernel, its own host name" {
+	say_run dk run --rm --hostname box busybox sh -c 'echo hello; uname -r; hostname; exit 7'
+	[ "$status" -eq 7 ]
+	[[ "$output" == hello*-volt*box ]]
+}
+
+@test "docker run -i, and a missing program is 127" {
+	say_run sh -c 'echo data | timeout 300 docker run --rm -i busybox cat'
+	[ "$output" = data ]
+	say_run dk run --rm busybox no-such-program
+	[ "$status" -eq 127 ]
+	[[ "$output" == *'exec: "no-such-program": executable file not found in $PATH'* ]]
+}
+
+@test "exec, top, stats, pause, logs and stop of a container" {
+	dk run -d --name c1 busybox sh -c 'echo started; exec sleep 1000'
+	say_run dk exec c1 sh -c 'echo from exec; exit 3'
+	[ "$status" -eq 3 ]
+	[ "$output" = "from exec" ]
+	say_run script -qec "docker exec -it c1 sh -c 'tty; exit 4'" /dev/null < /dev/null
+	[ "$status" -eq 4 ]
+	[[ "$output" == *"/dev/pts/"* ]]
+	[ "$(dk logs c1)" = started ]
+	say_run dk top c1
+	[ "$status" -eq 0 ]
+	say_run dk stats --no-stream --format '{{.MemUsage}}' c1
+	[[ "$output" =~ ^[1-9] ]]
+	dk pause c1
+	[ "$(dk inspect -f '{{.State.Status}}' c1)" = paused ]
+	dk unpause c1
+	[ "$(dk inspect -f '{{.State.Status}}' c1)" = running ]
+	dk stop -t 1 c1
+	[ "$(dk inspect -f '{{.State.ExitCode}}' c1)" = 137 ]
+}
+
+@test "volumes, environment, user and memory limit; a terminal" {
+	mkdir "$BATS_TEST_TMPDIR/d"
+	echo content > "$BATS_TEST_TMPDIR/d/f"
+	say_run dk run --rm -v "$BATS_TEST_TMPDIR/d:/d:ro" -e A=b -u 1000:1000 -w /d -m 128m busybox \
+		sh -c 'cat f; echo $A; id -u; pwd; cat /sys/fs/cgroup/memory.max'
+	[ "$status" -eq 0 ]
+	[ "$output" = "$(printf '%s\n' content b 1000 /d 134217728)" ]
+	say_run script -qec "docker run --rm -it busybox sh -c 'tty; exit 9'" /dev/null < /dev/null
+	[ "$status" -eq 9 ]
+	[[ "$output" == *"/dev/"* ]]
+}
