@@ -16,7 +16,7 @@ teardown() {
 
 # in_terminal ROWS COLS COMMAND - COMMAND on a terminal of that size; its stdin is ours
 in_terminal() {
-	script -qec "stty rows $1 cols $2; $3" /dev/null
+	timeout -k 10 "$LIMIT" script -qec "stty rows $1 cols $2; $3" /dev/null
 }
 
 run_c1() {
@@ -45,10 +45,20 @@ when_ready() {
 	wait_for 60 ready && "$@"
 }
 
+# end, ended - of the one who reads from a terminal, for those who write to it
+end() {
+	touch "$BATS_TEST_TMPDIR/ended"
+}
+
+ended() {
+	[ -e "$BATS_TEST_TMPDIR/ended" ]
+}
+
 @test "a changed window size reaches the guest and raises WINCH there" {
 	args 'trap "stty size; exit 0" WINCH; touch /ready; while :; do sleep 0.1; done'
-	resize="until [ -e $BATS_TEST_TMPDIR/b/rootfs/ready ]; do sleep 0.2; done; stty -F \$(tty) rows 51 cols 133"
-	say_run in_terminal 24 80 "($resize) & $(run_c1)" < /dev/null
+	# a job in the background has another stdin
+	resize="until [ -e $BATS_TEST_TMPDIR/b/rootfs/ready ]; do sleep 0.2; done; stty -F \$tty rows 51 cols 133"
+	say_run in_terminal 24 80 "tty=\$(tty); ($resize) & $(run_c1)" < /dev/null
 	[[ "$output" == *"51 133"* ]]
 }
 
@@ -60,8 +70,7 @@ when_ready() {
 
 @test "the guest's line discipline: echo, Ctrl-C interrupts the foreground job" {
 	args 'trap "echo interrupted; exit 3" INT; touch /ready; while :; do sleep 0.1; done'
-	status=0
-	output=$( (when_ready printf '\003'; sleep 15) | in_terminal 24 80 "$(run_c1)") || status=$?
+	output=$( (when_ready printf '\003'; wait_for 60 ended) | (in_terminal 24 80 "$(run_c1)"; end))
 	echo "$output"
 	[[ "$output" == *"^C"* ]]
 	[[ "$output" == *interrupted* ]]
@@ -95,8 +104,9 @@ when_ready() {
 @test "podman logs of a terminal container, attach and detach" {
 	pod run -dt --name p1 localhost/busybox sh -c 'echo hello; read line; echo got $line; exit 4'
 	wait_for 20 logs_have p1 hello
-	status=0
-	(sleep 3; echo typed; sleep 20) | script -qec "podman --runtime $VOLT attach p1" /dev/null || status=$?
+	# what is typed before it is attached is lost
+	(until ended; do echo typed; sleep 1; done) |
+		(timeout "$LIMIT" script -qec "podman --runtime $VOLT attach p1" /dev/null; end)
 	[ "$(pod wait p1)" = 4 ]
 	logs_have p1 "got typed"
 	pod rm p1
