@@ -27,9 +27,10 @@ teardown() {
 	: > "$BATS_TEST_TMPDIR/podman.used"
 	for n in 1 2 3 4 5 6 7 8; do
 		(
-			timeout -k 10 600 podman --runtime "$VOLT" run --rm localhost/busybox sh -c "echo answer-$n; exit $n" \
-				> "$BATS_TEST_TMPDIR/out.$n" 2> "$BATS_TEST_TMPDIR/err.$n"
-			echo $? > "$BATS_TEST_TMPDIR/status.$n"
+			status=0
+			timeout -k 10 900 podman --runtime "$VOLT" run --rm localhost/busybox sh -c "echo answer-$n; exit $n" \
+				> "$BATS_TEST_TMPDIR/out.$n" 2> "$BATS_TEST_TMPDIR/err.$n" || status=$?
+			echo "$status" > "$BATS_TEST_TMPDIR/status.$n"
 		) 3>&- &
 	done
 	wait
