@@ -62,6 +62,22 @@ static void plumbing_close(struct plumbing *pl)
 	sys_close(&pl->status);
 }
 
+/* Users of the container's user namespace, as the machine knows them; for execs, too. */
+static struct ap_idmap users[AP_MAX_IDMAPS];
+static uint32_t n_users;
+
+/* The end of a pipe belongs to the workload, or /dev/stdout could not be opened again. */
+static void give_pipe(int fd, uint32_t uid)
+{
+	for (uint32_t i = 0; i < n_users; i++) {
+		if (uid >= users[i].inside && uid - users[i].inside < users[i].count) {
+			/* without a mapping the child does it itself, see own_stdio() */
+			(void)!fchown(fd, users[i].outside + (uid - users[i].inside), (gid_t)-1);
+			return;
+		}
+	}
+}
+
 static int make_pipe(struct plumbing *pl, int stream)
 {
 	int p[2];
@@ -98,6 +114,9 @@ static int plumbing_make(struct plumbing *pl, uint32_t id, const struct ap_proce
 	plumbing_init(pl);
 	for (int i = 0; i < 3 && rc == 0; i++) {
 		rc = wanted & (1u << i) ? make_stream(pl, id, i, tty) : 0;
+		if (rc == 0 && pl->child[i] >= 0) {
+			give_pipe(pl->child[i], p->uid);
+		}
 	}
 	if (rc == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		rc = -errno;
@@ -269,8 +288,11 @@ int spawn_init(struct agent *a, struct proc *p, const struct ap_container *c, st
 	struct child_args args = {.c = c, .p = spec, .target = -1, .ns = c->namespaces};
 	uint64_t now = AP_NS_USER | AP_NS_PID | AP_NS_UTS | AP_NS_IPC;
 	struct plumbing pl;
-	int rc = plumbing_make(&pl, p->id, spec, f);
+	int rc;
 
+	memcpy(users, c->uidmaps, c->n_uidmaps * sizeof(*users));
+	n_users = c->n_uidmaps;
+	rc = plumbing_make(&pl, p->id, spec, f);
 	if (rc) {
 		return rc;
 	}

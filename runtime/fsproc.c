@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -26,6 +25,7 @@
 #include "proctitle.h"
 #include "sandbox/fds.h"
 #include "sandbox/sandbox.h"
+#include "userns.h"
 #include "virtio-fs/fs_server.h"
 #include "vmm/gmem.h"
 #include "vmm/virtq.h"
@@ -205,8 +205,11 @@ static int prepare(struct fsproc *f, struct vr_err *err)
 	if (rc < 0) {
 		return rc;
 	}
-	if (plan->userns_fd >= 0 && setns(plan->userns_fd, CLONE_NEWUSER) < 0) {
-		return vr_err_sys(err, errno, "join the container's user namespace");
+	if (plan->userns_fd >= 0) {
+		rc = userns_enter(plan->userns_fd, plan->uid, plan->gid, err);
+		if (rc < 0) {
+			return rc;
+		}
 	}
 	const int keep[] = {
 		plan->report_fd,    plan->vmm_fd,	    plan->alive_fd,

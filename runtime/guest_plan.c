@@ -139,6 +139,7 @@ static uint32_t namespaces(const struct oci_linux *l)
 		[OCI_NS_PID] = AP_NS_PID,	[OCI_NS_MOUNT] = AP_NS_MOUNT,
 		[OCI_NS_IPC] = AP_NS_IPC,	[OCI_NS_UTS] = AP_NS_UTS,
 		[OCI_NS_CGROUP] = AP_NS_CGROUP, [OCI_NS_TIME] = AP_NS_TIME,
+		[OCI_NS_USER] = AP_NS_USER,
 	};
 	uint32_t flags = AP_NS_MOUNT;
 
@@ -147,6 +148,38 @@ static uint32_t namespaces(const struct oci_linux *l)
 		flags |= flag[ns->type];
 	}
 	return flags;
+}
+
+/*
+ * The guest's user namespace has the host's ids outside: what the container's root makes
+ * reaches the file server under the id that it has to have on the host.
+ */
+static int idmaps(const struct oci_idmaps *from, const char *what, struct ap_idmap *to,
+		  uint32_t *out_n, struct vr_err *err)
+{
+	int rc = too_many(what, from->n, AP_MAX_IDMAPS, err);
+
+	OCI_FOREACH(m, from)
+	{
+		if (rc == 0) {
+			to[(*out_n)++] = (struct ap_idmap){
+				.inside = m->container_id, .outside = m->host_id, .count = m->size};
+		}
+	}
+	return rc;
+}
+
+static int user_namespace(const struct oci_linux *l, struct ap_container *c, struct vr_err *err)
+{
+	int rc;
+
+	if (!(c->namespaces & AP_NS_USER)) {
+		return 0;
+	}
+	rc = idmaps(&l->uid_mappings, "linux.uidMappings", c->uidmaps, &c->n_uidmaps, err);
+	return rc < 0 ? rc
+		      : idmaps(&l->gid_mappings, "linux.gidMappings", c->gidmaps, &c->n_gidmaps,
+			       err);
 }
 
 /* Nodes that mean the same in every kernel. What stands for hardware of the host does not exist here. */
@@ -289,7 +322,10 @@ static int build(const struct oci_spec *spec, struct guest_plan *plan, struct vr
 	c->readonly = strv(&l->readonly_paths);
 	time_offsets(l, c);
 	guest_plan_resources(l->resources, &c->resources);
-	rc = guest_plan_mounts(spec, plan, err);
+	rc = user_namespace(l, c, err);
+	if (rc == 0) {
+		rc = guest_plan_mounts(spec, plan, err);
+	}
 	if (rc == 0) {
 		rc = devices(l, c, err);
 	}

@@ -20,6 +20,7 @@
 struct guest_bind {
 	const char *dest;
 	size_t share; /* index in shares */
+	const struct oci_mount *mount;
 };
 
 /**

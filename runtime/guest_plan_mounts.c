@@ -178,8 +178,9 @@ static int share_add(struct guest_plan *plan, const struct oci_mount *m, struct 
 	}
 	flags |= m->opt.flags & MS_REC ? SBX_SHARE_RECURSIVE : 0;
 	flags |= m->opt.propagation & (MS_SLAVE | MS_SHARED) ? SBX_SHARE_SLAVE : 0;
-	shares[n] = (struct sbx_share){.fd = -1, .path = m->source, .flags = flags};
-	binds[n] = (struct guest_bind){.dest = m->destination, .share = n};
+	shares[n] = (struct sbx_share){
+		.fd = -1, .path = m->source, .flags = flags, .idmap_fd = SBX_NO_IDMAP};
+	binds[n] = (struct guest_bind){.dest = m->destination, .share = n, .mount = m};
 	plan->n_shares = n + 1;
 	out->type = "bind";
 	out->share = (uint32_t)n;
@@ -244,10 +245,16 @@ static int one_mount(struct guest_plan *plan, const struct oci_mount *m, size_t 
 		.attr_clear = m->opt.rec_clear,
 	};
 	propagation(m, out);
-	if (m->opt.idmap != OCI_IDMAP_NONE || m->uid_mappings.n > 0) {
+	if (m->opt.idmap != OCI_IDMAP_NONE && m->uid_mappings.n == 0 &&
+	    !(plan->container->namespaces & AP_NS_USER)) {
+		return vr_err_set(err, EINVAL,
+				  "config.json: mounts[%zu]: option 'idmap' needs mappings, of the "
+				  "mount or of a user namespace",
+				  index);
+	}
+	if ((m->opt.idmap != OCI_IDMAP_NONE || m->uid_mappings.n > 0) && !m->opt.bind) {
 		return vr_err_set(err, ENOTSUP,
-				  "config.json: mounts[%zu]: id-mapped mounts are not supported "
-				  "yet",
+				  "config.json: mounts[%zu]: only bind mounts can be id-mapped",
 				  index);
 	}
 	if (m->opt.bind) {

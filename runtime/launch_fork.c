@@ -40,6 +40,7 @@ static void run_shim(struct launch *l)
 		.hostname = l->spec->hostname,
 		.ns_fds = l->ns_fds,
 		.n_ns_fds = l->n_ns_fds,
+		.userns_fd = l->userns_fd,
 		.binds = l->binds,
 		.n_binds = (unsigned)l->guest.n_shares,
 	};
@@ -86,7 +87,9 @@ static void run_fs(struct launch *l)
 		.ram_fd = l->ram_fd,
 		.ram_bytes = l->size.ram_bytes,
 		.wires = l->wires,
-		.userns_fd = -1,
+		.userns_fd = l->fs_userns_fd,
+		.uid = l->fs_uid,
+		.gid = l->fs_gid,
 		.rootfs = {.fd = l->rootfs_fd,
 			   .path = l->spec->root->path,
 			   /* Writable also for a read-only root: the guest makes its mount

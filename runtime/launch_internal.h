@@ -61,6 +61,11 @@ struct launch {
 	int ns_fds[OCI_NS_COUNT];
 	unsigned n_ns_fds;
 	int shim_clone_flags;
+	int userns_fd;	  /* the container's, for the shim */
+	int fs_userns_fd; /* with the same ids inside and outside, for the file server */
+	uint32_t fs_uid;  /* who the file server is in there */
+	uint32_t fs_gid;
+	int *idmap_fds; /* one a share: user namespace of its id mapping, or -1 */
 	struct shim_bind *binds;
 	pid_t pid[ROLE_COUNT];
 };
@@ -68,6 +73,14 @@ struct launch {
 /** launch_open() - @dirfd: the container's state directory */
 int launch_open(struct launch *l, int dirfd, struct vr_err *err)
 	__attribute__((warn_unused_result));
+/**
+ * launch_userns_open() - the container's user namespace, and those of id-mapped mounts
+ *
+ * Completes the guest's container with the mappings of a namespace given by path.
+ */
+int launch_userns_open(struct launch *l, struct vr_err *err) __attribute__((warn_unused_result));
+/** launch_userns_finish() - let go of what launch_finish() doesn't know */
+void launch_userns_finish(struct launch *l);
 /** launch_fork() - start the roles; those already started end by themselves when a later one fails */
 int launch_fork(struct launch *l, struct vr_err *err) __attribute__((warn_unused_result));
 /** launch_init()/launch_finish() - closes and frees; does not wait for roles */

@@ -46,6 +46,7 @@ void launch_init(struct launch *l, const struct globals *g, const struct launch_
 	l->o = o;
 	l->kvm_fd = l->kernel_fd = l->initramfs_fd = l->ram_fd = -1;
 	l->rootfs_fd = l->rootfs_tree_fd = -1;
+	l->userns_fd = l->fs_userns_fd = -1;
 	l->alive_fd = l->reason_fd = l->control_fd = l->null_fd = -1;
 	for (unsigned i = 0; i < ROLE_COUNT; i++) {
 		pair_init(l->report[i]);
@@ -75,6 +76,7 @@ void launch_finish(struct launch *l)
 		&l->rootfs_fd, &l->alive_fd,	     &l->reason_fd,	   &l->control_fd,
 		&l->null_fd,   &l->wires.irq_fd,     &l->stdio[0],	   &l->stdio[1],
 		&l->stdio[2],  &l->wires.kick_fd[0], &l->wires.kick_fd[1], &l->rootfs_tree_fd,
+		&l->userns_fd, &l->fs_userns_fd,
 	};
 
 	for (size_t i = 0; i < VR_ARRAY_SIZE(fds); i++) {
@@ -92,6 +94,7 @@ void launch_finish(struct launch *l)
 		vr_close_reset(&l->binds[i].tree_fd);
 		vr_close_reset(&l->guest.shares[i].fd);
 	}
+	launch_userns_finish(l);
 	console_close(&l->console);
 	if (l->wires.irq_status) {
 		(void)munmap(l->wires.irq_status, sizeof(*l->wires.irq_status));
@@ -254,10 +257,7 @@ static int open_namespaces(struct launch *l, struct vr_err *err)
 	OCI_FOREACH(ns, &l->spec->linux_->namespaces)
 	{
 		if (ns->type == OCI_NS_USER) {
-			/* Without its mapping the container's root would own files as the host's. */
-			return vr_err_set(err, ENOTSUP,
-					  "config.json: linux.namespaces: user namespaces are not "
-					  "supported yet");
+			continue; /* launch_userns.c */
 		}
 		if (!ns->path) {
 			/* The shim makes its mount namespace itself; time is the guest's alone. */
@@ -325,6 +325,11 @@ static int open_trees(struct launch *l, struct vr_err *err)
 		l->binds[i].tree_fd = clone_tree(
 			s->fd, "",
 			AT_EMPTY_PATH | (s->flags & SBX_SHARE_RECURSIVE ? AT_RECURSIVE : 0));
+		if (s->idmap_fd > 0 && l->binds[i].tree_fd >= 0 &&
+		    sbx_mount_idmap(l->binds[i].tree_fd, s->idmap_fd,
+				    (s->flags & SBX_SHARE_RECURSIVE) != 0) < 0) {
+			vr_close_reset(&l->binds[i].tree_fd); /* the file server will say why */
+		}
 		if (l->binds[i].tree_fd < 0) {
 			vr_debug("bind of '%s' is not visible through the shim", s->path);
 		}
@@ -354,8 +359,8 @@ static int encode_create(struct launch *l, struct vr_err *err)
 int launch_open(struct launch *l, int dirfd, struct vr_err *err)
 {
 	int (*const steps[])(struct launch *, struct vr_err *) = {
-		encode_create, open_machine,	open_pairs, open_wires,
-		open_stdio,    open_namespaces, open_trees,
+		open_namespaces, launch_userns_open, encode_create, open_machine,
+		open_pairs,	 open_wires,	     open_stdio,    open_trees,
 	};
 	int rc;
 

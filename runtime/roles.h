@@ -59,6 +59,7 @@ struct shim_plan {
 	const char *hostname;
 	const int *ns_fds;
 	unsigned n_ns_fds;
+	int userns_fd; /* the container's, or -1 */
 	struct shim_bind *binds;
 	unsigned n_binds;
 };
@@ -87,7 +88,8 @@ struct fs_wires {
  * struct fs_plan - see fsproc.c
  * @rootfs:   becomes rootfs/ of the exported tree
  * @shares:   become mounts/N; N is the index in the array
- * @userns_fd: user namespace whose ids the files' owners are translated to, or -1
+ * @userns_fd: user namespace with the only ids the server has power over, or -1
+ * @uid, @gid: who to be in there
  */
 struct fs_plan {
 	const char *id;
@@ -101,6 +103,8 @@ struct fs_plan {
 	struct sbx_share rootfs;
 	const struct sbx_share *shares;
 	size_t n_shares;
+	uint32_t uid;
+	uint32_t gid;
 };
 
 struct vmm_plan {

@@ -34,6 +34,7 @@
 #include "proctitle.h"
 #include "sandbox/fds.h"
 #include "sandbox/sandbox.h"
+#include "userns.h"
 
 #define STATUS_KILLED (128 + SIGKILL)
 
@@ -171,6 +172,9 @@ static int prepare(const struct shim_plan *plan, int sigfd, struct vr_err *err)
 	}
 	if (rc == 0) {
 		rc = root_enter(plan, err);
+	}
+	if (rc == 0 && plan->userns_fd >= 0) {
+		rc = userns_enter(plan->userns_fd, 0, 0, err);
 	}
 	return rc < 0 ? rc : narrow(keep, VR_ARRAY_SIZE(keep), plan->null_fd, err);
 }

@@ -40,6 +40,16 @@ int sbx_mount_attr(int fd, uint64_t set, uint64_t propagation, bool recursive)
 	__attribute__((warn_unused_result));
 
 /**
+ * sbx_mount_idmap() - show owners through the mappings of a user namespace
+ * @fd:        detached mount that was never mapped
+ * @userns_fd: user namespace
+ * @recursive: whether mounts below it change, too
+ *
+ * Return: 0 or -errno (-EINVAL where the file system can't).
+ */
+int sbx_mount_idmap(int fd, int userns_fd, bool recursive) __attribute__((warn_unused_result));
+
+/**
  * sbx_root_enter() - make a detached mount the root, in a mount namespace of our own
  * @mount_fd: mount from sbx_tmpfs_new()
  * @err:      filled on failure

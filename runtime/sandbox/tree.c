@@ -106,6 +106,12 @@ static int clone_share(const struct sbx_share *share, struct clone *out, struct 
 	if (ret < 0) {
 		return vr_err_sys(err, ret, "share '%s': set its mount flags", share->path);
 	}
+	if (share->idmap_fd > 0) {
+		ret = sbx_mount_idmap(out->fd, share->idmap_fd, recursive);
+		if (ret < 0) {
+			return vr_err_sys(err, ret, "share '%s': map its ids", share->path);
+		}
+	}
 	return 0;
 }
 

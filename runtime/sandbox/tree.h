@@ -41,12 +41,18 @@ enum sbx_share_flags {
  * @path:  the source's path on the host; symbolic links are followed. With @fd
  *         only used in messages
  * @flags: enum sbx_share_flags
+ * @idmap_fd: user namespace whose mappings the owners of files are shown through, or
+ *         SBX_NO_IDMAP; with SBX_SHARE_RECURSIVE those of all mounts below, too
  */
 struct sbx_share {
 	int fd;
 	const char *path;
 	unsigned flags;
+	int idmap_fd;
 };
+
+/** SBX_NO_IDMAP - owners as they are; also 0, which is never such a namespace */
+#define SBX_NO_IDMAP 0
 
 /**
  * struct sbx_fs_tree - the finished tree

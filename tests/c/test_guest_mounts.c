@@ -265,21 +265,26 @@ static void missing_sources_are_named(void **state)
 		     "config.json: mounts[1].source: '/no/such': No such file or directory");
 }
 
-static void id_mapped_mounts_are_refused(void **state)
+static void id_mapped_mounts_need_mappings_and_a_bind(void **state)
 {
-	static const char message[] =
-		"config.json: mounts[0]: id-mapped mounts are not supported yet";
+	struct planned p;
 
 	(void)state;
-	plan_refused(MOUNTS("{'destination':'/a','source':'/','options':['bind','idmap']}"),
-		     ENOTSUP, message);
-	plan_refused(MOUNTS("{'destination':'/a','source':'/','options':['rbind','ridmap']}"),
-		     ENOTSUP, message);
+	plan_refused(MOUNTS("{'destination':'/a','source':'/','options':['bind','idmap']}"), EINVAL,
+		     "config.json: mounts[0]: option 'idmap' needs mappings, of the mount or of a "
+		     "user namespace");
+	plan_refused("{'ociVersion':'1.2.0','root':{'path':'r'},'mounts':[{'destination':'/a',"
+		     "'type':'tmpfs','source':'t','options':['ridmap']}],"
+		     "'linux':{'namespaces':[{'type':'user','path':'/proc/self/ns/user'}]}}",
+		     ENOTSUP, "config.json: mounts[0]: only bind mounts can be id-mapped");
 	/* Mappings without the option mean the same. */
-	plan_refused(MOUNTS("{'destination':'/a','source':'/','options':['bind'],"
-			    "'uidMappings':[{'containerID':0,'hostID':1000,'size':10}],"
-			    "'gidMappings':[{'containerID':0,'hostID':1000,'size':10}]}"),
-		     ENOTSUP, message);
+	plan_of(&p, MOUNTS("{'destination':'/a','source':'/','options':['bind'],"
+			   "'uidMappings':[{'containerID':0,'hostID':1000,'size':10}],"
+			   "'gidMappings':[{'containerID':0,'hostID':1000,'size':10}]}"));
+	assert_int_equal(p.plan.n_shares, 1);
+	assert_ptr_equal(p.plan.binds[0].mount, &p.spec->mounts.v[0]);
+	assert_int_equal(p.plan.shares[0].idmap_fd, SBX_NO_IDMAP); /* until launch opens it */
+	plan_done(&p);
 }
 
 /* ---- what stays on the host ---- */
@@ -501,7 +506,7 @@ int main(void)
 		TEST(the_type_alone_makes_a_bind),
 		TEST(share_flags),
 		cmocka_unit_test(missing_sources_are_named),
-		cmocka_unit_test(id_mapped_mounts_are_refused),
+		cmocka_unit_test(id_mapped_mounts_need_mappings_and_a_bind),
 		cmocka_unit_test(kernel_file_systems_are_the_guests_own),
 		cmocka_unit_test(virtual_device_nodes_are_the_guests_own),
 		TEST(other_device_nodes_are_refused),

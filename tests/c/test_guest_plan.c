@@ -282,6 +282,25 @@ static void umasks_are_what_the_kernel_takes(void **state)
 	plan_done(&p);
 }
 
+static void a_user_namespace_has_the_hosts_ids_outside(void **state)
+{
+	struct planned p;
+
+	(void)state;
+	plan_of(&p, LINUX("'namespaces':[{'type':'user'}],"
+			  "'uidMappings':[{'containerID':0,'hostID':100000,'size':1000},"
+			  "{'containerID':1000,'hostID':5,'size':1}],"
+			  "'gidMappings':[{'containerID':0,'hostID':200000,'size':9}]"));
+	assert_int_equal(p.c->namespaces, AP_NS_MOUNT | AP_NS_USER);
+	assert_int_equal(p.c->n_uidmaps, 2);
+	assert_int_equal(p.c->uidmaps[1].inside, 1000);
+	assert_int_equal(p.c->uidmaps[1].outside, 5);
+	assert_int_equal(p.c->uidmaps[1].count, 1);
+	assert_int_equal(p.c->n_gidmaps, 1);
+	assert_int_equal(p.c->gidmaps[0].outside, 200000);
+	plan_done(&p);
+}
+
 static void namespaces_by_path_are_new_ones_in_the_guest(void **state)
 {
 	struct planned p;
@@ -290,8 +309,8 @@ static void namespaces_by_path_are_new_ones_in_the_guest(void **state)
 	plan_of(&p, LINUX("'namespaces':[{'type':'pid','path':'/proc/1/ns/pid'},"
 			  "{'type':'network','path':'/run/netns/x'},"
 			  "{'type':'user','path':'/proc/1/ns/user'}]"));
-	assert_int_equal(p.c->namespaces, AP_NS_MOUNT | AP_NS_PID);
-	assert_int_equal(p.c->n_uidmaps, 0); /* ids are translated by the file server */
+	assert_int_equal(p.c->namespaces, AP_NS_MOUNT | AP_NS_PID | AP_NS_USER);
+	assert_int_equal(p.c->n_uidmaps, 0); /* launch asks the namespace */
 	plan_done(&p);
 }
 
@@ -465,6 +484,7 @@ int main(void)
 		cmocka_unit_test(deadline_scheduling),
 		cmocka_unit_test(capability_masks),
 		cmocka_unit_test(umasks_are_what_the_kernel_takes),
+		cmocka_unit_test(a_user_namespace_has_the_hosts_ids_outside),
 		cmocka_unit_test(namespaces_by_path_are_new_ones_in_the_guest),
 		cmocka_unit_test(only_virtual_devices_exist),
 		cmocka_unit_test(device_modes_are_permissions_only),

@@ -1,0 +1,87 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# User namespaces: whose the container's files are, inside and on the host.
+
+load helpers
+
+setup_file() {
+	# The shared image store is on a file system that can't be id-mapped.
+	podman import --quiet "$IMAGES/busybox.tar" localhost/own
+	grep -q '^containers:' /etc/subuid || echo 'containers:1000000:1000000' >> /etc/subuid
+	grep -q '^containers:' /etc/subgid || echo 'containers:1000000:1000000' >> /etc/subgid
+}
+
+teardown_file() {
+	podman rmi --force localhost/own
+}
+
+setup() {
+	setup_common
+}
+
+teardown() {
+	teardown_common
+}
+
+@test "podman --uidmap: root inside is the mapped user on the host, pids and files" {
+	mkdir "$BATS_TEST_TMPDIR/d" && chown 200000:200000 "$BATS_TEST_TMPDIR/d"
+	echo theirs > "$BATS_TEST_TMPDIR/d/theirs" && chmod 644 "$BATS_TEST_TMPDIR/d/theirs"
+	pod run -d --name u1 --uidmap 0:200000:65536 -v "$BATS_TEST_TMPDIR/d:/d" localhost/own \
+		sh -c 'id -u; cat /proc/self/uid_map; echo x > /d/root; mkdir /d/dir; chown 5:6 /d/dir; stat -c %u /d/theirs
+			echo x 2>/dev/null >> /d/theirs || echo denied; echo again > /dev/stdout; sleep 1000'
+	wait_for 40 test -e "$BATS_TEST_TMPDIR/d/dir"
+	wait_for 10 sh -c 'podman logs u1 2>&1 | grep -q again'
+	[ "$(stat -c %u:%g "$BATS_TEST_TMPDIR/d/root")" = 200000:200000 ]
+	[ "$(stat -c %u:%g "$BATS_TEST_TMPDIR/d/dir")" = 200005:200006 ]
+	pid=$(pod inspect --format '{{.State.Pid}}' u1)
+	[ "$(stat -c %u "/proc/$pid")" = 200000 ]
+	awk '$1 == 0 && $2 == 200000 && $3 == 65536 {found = 1} END {exit !found}' "/proc/$pid/uid_map"
+	say_run pod logs u1
+	[ "${lines[0]}" = 0 ]
+	[[ "${lines[1]}" =~ 0\ +200000\ +65536 ]]
+	[ "${lines[2]}" = 65534 ]
+	[ "${lines[3]}" = denied ]
+	[ "$(pod exec u1 id -u)" = 0 ]
+	pod exec -u 7 u1 sh -c 'echo y > /tmp/seven; stat -c %u /tmp/seven'
+	pod rm --force --time 0 u1
+}
+
+@test "podman --userns=auto runs with ids of its own" {
+	say_run pod run --rm --userns=auto localhost/own sh -c 'touch /made; stat -c %u:%g /made; cat /proc/self/uid_map'
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = 0:0 ]
+	[[ ! "${lines[1]}" =~ ^\ *0\ +0\  ]]
+}
+
+@test "a user namespace by path has that namespace's mappings" {
+	make_bundle "$BATS_TEST_TMPDIR/a" sleep 1000
+	edit_config "$BATS_TEST_TMPDIR/a" '.linux.namespaces += [{type: "user"}]
+		| .linux.uidMappings = [{containerID: 0, hostID: 300000, size: 1000}]
+		| .linux.gidMappings = [{containerID: 0, hostID: 300000, size: 1000}]'
+	chown -R 300000:300000 "$BATS_TEST_TMPDIR/a/rootfs"
+	create "$BATS_TEST_TMPDIR/a" a1
+	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'touch /file; cat /proc/self/gid_map'
+	edit_config "$BATS_TEST_TMPDIR/b" '.linux.namespaces += [{type: "user", path: $p}]' --arg p "/proc/$(pid_of a1)/ns/user"
+	chown -R 300000:300000 "$BATS_TEST_TMPDIR/b/rootfs"
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/b" b1
+	[ "$status" -eq 0 ]
+	[[ "$output" =~ 0\ +300000\ +1000 ]]
+	[ "$(stat -c %u "$BATS_TEST_TMPDIR/b/rootfs/file")" = 300000 ]
+}
+
+@test "an id-mapped mount shows files as the container's" {
+	mkdir "$BATS_TEST_TMPDIR/d"
+	mount -t tmpfs tmpfs "$BATS_TEST_TMPDIR/d" # overlayfs has no id-mapped mounts
+	echo x > "$BATS_TEST_TMPDIR/d/f"
+	make_bundle "$BATS_TEST_TMPDIR/a" sh -c 'stat -c %u /d/f; touch /d/new'
+	edit_config "$BATS_TEST_TMPDIR/a" '.linux.namespaces += [{type: "user"}]
+		| .linux.uidMappings = [{containerID: 0, hostID: 300000, size: 1000}]
+		| .linux.gidMappings = [{containerID: 0, hostID: 300000, size: 1000}]
+		| .mounts += [{destination: "/d", type: "bind", source: $d, options: ["bind", "idmap"]}]' --arg d "$BATS_TEST_TMPDIR/d"
+	chown -R 300000:300000 "$BATS_TEST_TMPDIR/a/rootfs"
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/a" a1
+	[ "$status" -eq 0 ]
+	[ "$output" = 0 ]
+	[ "$(stat -c %u "$BATS_TEST_TMPDIR/d/new")" = 0 ]
+	umount "$BATS_TEST_TMPDIR/d"
+}
