@@ -5,7 +5,12 @@
 load helpers
 
 setup_file() {
-	# The shared image store is on a file system that can't be id-mapped.
+	# The shared image store is on a file system that can't be id-mapped; so one without it.
+	export CONTAINERS_STORAGE_CONF=$BATS_FILE_TMPDIR/storage.conf
+	mkdir -p /run/containers/storage-own
+	mount -t tmpfs tmpfs /run/containers/storage-own
+	printf '[storage]\ndriver = "overlay"\ngraphroot = "%s"\nrunroot = "%s"\n' /run/containers/storage-own/graph \
+		/run/containers/storage-own/run > "$CONTAINERS_STORAGE_CONF"
 	podman import --quiet "$IMAGES/busybox.tar" localhost/own
 	grep -q '^containers:' /etc/subuid || echo 'containers:1000000:1000000' >> /etc/subuid
 	grep -q '^containers:' /etc/subgid || echo 'containers:1000000:1000000' >> /etc/subgid
@@ -13,6 +18,8 @@ setup_file() {
 
 teardown_file() {
 	podman rmi --force localhost/own
+	umount -R /run/containers/storage-own/graph/overlay 2>/dev/null || true
+	umount -l /run/containers/storage-own
 }
 
 setup() {
