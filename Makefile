@@ -22,7 +22,7 @@ COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 # ---- what has to be installed (one list) ------------------------------------------------------
 
 PACKAGES_BUILD := build-essential pkg-config git musl-tools linux-libc-dev \
-	libseccomp-dev libyajl-dev libcap-dev libarchive-dev \
+	libseccomp-dev libyajl-dev libcap-dev libarchive-dev libsystemd-dev \
 	linux-source-6.12 flex bison bc libelf-dev xz-utils cpio
 PACKAGES_TEST := libcmocka-dev bats qemu-system-x86 linux-image-6.12-cloud-amd64 \
 	podman conmon crun runc buildah catatonit containerd docker.io apparmor \
@@ -182,6 +182,9 @@ $(LIB_agent): $(patsubst %.c,$(BUILD)/%.o,$(filter-out guest-agent/main.c guest-
 	$(call say,AR,$@)
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
+
+# Plays a systemd; the runtime itself loads the library when it needs it.
+$(BUILD)/tests/test_scope: LIBS += -lsystemd
 
 $(patsubst %,$(BUILD)/tests/test_agent_%,container parts process): $(BUILD)/tests/%: tests/c/%.c \
 		$(LIB_agent) $(LIB_base)

@@ -17,6 +17,7 @@
 #include "base/fdio.h"
 #include "container_hooks.h"
 #include "control.h"
+#include "host_cgroup.h"
 #include "sandbox/cgroup.h"
 
 #define LOCK_TIMEOUT_MS	  30000
@@ -339,7 +340,8 @@ int container_destroy(struct container *c, struct vr_err *err)
 	int rc = end_roles(c, err);
 
 	if (rc == 0 && c->have_state && c->state.cgroup_path) {
-		rc = sbx_cgroup_remove(c->state.cgroup_path, CGROUP_TIMEOUT_MS, err);
+		rc = host_cgroup_remove(c->state.cgroup_path, c->state.systemd_cgroup,
+					CGROUP_TIMEOUT_MS, err);
 	}
 	if (rc == 0) {
 		rc = oci_container_remove(&c->dir, err);

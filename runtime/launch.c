@@ -35,19 +35,17 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "cgroup_path.h"
+#include "host_cgroup.h"
 #include "launch_internal.h"
 #include "oci/annotations.h"
 #include "oci/bundle.h"
 #include "oci/hooks.h"
 #include "oci/state.h"
 #include "pidfile.h"
-#include "sandbox/cgroup.h"
 #include "timeline.h"
 
-/* What the host side of a VM needs beside guest RAM: page tables, vmm, fs and its page cache. */
-#define HOST_OVERHEAD_BYTES (64ll << 20)
-#define CONFIG_BYTES_MAX    (16u << 20)
-#define REAP_TIMEOUT_MS	    10000
+#define CONFIG_BYTES_MAX (16u << 20)
+#define REAP_TIMEOUT_MS	 10000
 
 struct creation {
 	struct launch l;
@@ -56,8 +54,8 @@ struct creation {
 	struct oci_state state;
 	int root_fd;
 	char *rootfs_path;
-	char **sources; /* one a mount, NULL where the configuration's own is used */
-	char cgroup[SBX_CGROUP_PATH_MAX]; /* empty: none */
+	char **sources;		   /* one a mount, NULL where the configuration's own is used */
+	struct host_cgroup cgroup; /* its path is empty: none */
 	bool have_dir;
 	bool have_cgroup;
 	bool have_pid_file;
@@ -133,7 +131,7 @@ static int claim_id(struct creation *c, struct vr_err *err)
 
 	if (!c->l.g->no_cgroup) {
 		rc = cgroup_path_from_spec(c->l.spec->linux_->cgroups_path, o->id,
-					   c->l.g->systemd_cgroup, c->cgroup, err);
+					   c->l.g->systemd_cgroup, c->cgroup.path, err);
 		if (rc < 0) {
 			return rc;
 		}
@@ -154,7 +152,7 @@ static int claim_id(struct creation *c, struct vr_err *err)
 	s->rootfs = c->rootfs_path;
 	s->annotations = c->l.spec->annotations;
 	s->systemd_cgroup = c->l.g->systemd_cgroup;
-	s->cgroup_path = c->cgroup[0] != '\0' ? c->cgroup : NULL;
+	s->cgroup_path = c->cgroup.path[0] != '\0' ? c->cgroup.path : NULL;
 	s->terminal = c->l.spec->process && c->l.spec->process->terminal;
 	return oci_state_write(&c->dir, s, err);
 }
@@ -176,24 +174,16 @@ static int keep_config(struct creation *c, struct vr_err *err)
 
 static int make_cgroup(struct creation *c, struct vr_err *err)
 {
-	const struct oci_resources *res = c->l.spec->linux_->resources;
-	struct sbx_cgroup_limits limits = {0};
 	int rc;
 
-	if (c->cgroup[0] == '\0') {
+	if (c->cgroup.path[0] == '\0') {
 		return 0;
 	}
-	if (res && res->memory && res->memory->limit.set && res->memory->limit.v > 0) {
-		limits.memory_max = (int64_t)c->l.size.ram_bytes + HOST_OVERHEAD_BYTES;
-	}
-	if (res && res->cpu) {
-		limits.cpu_quota_us = res->cpu->quota.set ? res->cpu->quota.v : 0;
-		limits.cpu_period_us = res->cpu->period.set ? res->cpu->period.v : 0;
-		limits.cpu_shares = res->cpu->shares.set ? res->cpu->shares.v : 0;
-		limits.cpuset_cpus = res->cpu->cpus;
-		limits.cpuset_mems = res->cpu->mems;
-	}
-	rc = sbx_cgroup_create(c->cgroup, &limits, err);
+	c->cgroup.id = c->l.o->id;
+	c->cgroup.systemd = c->l.g->systemd_cgroup;
+	c->cgroup.annotations = &c->l.spec->annotations;
+	host_cgroup_limits(c->l.spec->linux_->resources, c->l.size.ram_bytes, &c->cgroup.limits);
+	rc = host_cgroup_prepare(&c->cgroup, err);
 	c->have_cgroup = rc == 0;
 	return rc;
 }
@@ -206,8 +196,8 @@ static int fork_roles(struct creation *c, struct vr_err *err)
 	c->forked = true;
 	rc = launch_fork(l, err);
 	timeline_mark("processes started");
-	for (unsigned i = 0; rc == 0 && c->have_cgroup && i < ROLE_COUNT; i++) {
-		rc = sbx_cgroup_attach(c->cgroup, l->pid[i], err);
+	if (rc == 0 && c->have_cgroup) {
+		rc = host_cgroup_enter(&c->cgroup, l->pid, ROLE_COUNT, err);
 	}
 	/* The roles' ends must be theirs alone, or their death would go unnoticed. */
 	for (unsigned i = 0; i < ROLE_COUNT; i++) {
@@ -373,7 +363,8 @@ static void undo(struct creation *c)
 		reap_roles(&c->l);
 	}
 	/* A cgroup that can't be removed stays on record, for `delete --force` to try again. */
-	if (c->have_dir && (!c->have_cgroup || sbx_cgroup_remove(c->cgroup, 2000, &ignored) == 0)) {
+	if (c->have_dir && (!c->have_cgroup || host_cgroup_remove(c->cgroup.path, c->cgroup.systemd,
+								  2000, &ignored) == 0)) {
 		(void)!oci_container_remove(&c->dir, &ignored);
 	}
 	if (c->have_pid_file) {

@@ -10,8 +10,8 @@
 
 #include "base/checked.h"
 #include "guest_plan.h"
+#include "host_cgroup.h"
 #include "oci/annotations.h"
-#include "sandbox/cgroup.h"
 #include "vmsize.h"
 
 static int64_t unit_of(const char *suffix)
@@ -204,7 +204,7 @@ static int update_host(const struct container *c, const struct oci_spec *spec,
 	limits.cpu_shares = cpu->shares.set ? cpu->shares.v : 0;
 	limits.cpuset_cpus = cpu->cpus;
 	limits.cpuset_mems = cpu->mems;
-	return sbx_cgroup_apply(c->state.cgroup_path, &limits, err);
+	return host_cgroup_set(c->state.cgroup_path, c->state.systemd_cgroup, &limits, err);
 }
 
 static int vm_size(const struct oci_spec *spec, struct vmsize *out, struct vr_err *err)
