@@ -9,6 +9,7 @@
 #include "container.h"
 #include "foreground.h"
 #include "launch.h"
+#include "passfds.h"
 
 struct create_args {
 	struct launch_opts launch;
@@ -19,6 +20,7 @@ struct create_args {
 static int parse(const char *name, bool is_run, int argc, char **argv, struct create_args *out,
 		 struct vr_err *err)
 {
+	unsigned preserve_fds = 0;
 	const struct opt table[] = {
 		{"bundle", 'b', OPT_STRING, &out->launch.bundle, "bundle directory (default: .)"},
 		{"config", 'f', OPT_STRING, &out->launch.config,
@@ -30,19 +32,23 @@ static int parse(const char *name, bool is_run, int argc, char **argv, struct cr
 		{"no-pivot", 0, OPT_IGNORED_SWITCH, NULL, "accepted, has no effect"},
 		{"no-new-keyring", 0, OPT_IGNORED_SWITCH, NULL, "accepted, has no effect"},
 		{"no-subreaper", 0, OPT_IGNORED_SWITCH, NULL, "accepted, has no effect"},
+		{"preserve-fds", 0, OPT_COUNT, &preserve_fds,
+		 "must be 0: descriptors can't be passed into a microVM"},
 		/* Options of run only come last. */
 		{"detach", 'd', OPT_SWITCH, &out->detach, "return once the process runs"},
 		{"keep", 0, OPT_SWITCH, &out->keep, "don't delete the container when it has ended"},
 	};
-	size_t n = VR_ARRAY_SIZE(table) - (is_run ? 0 : 2);
+	size_t n = VR_ARRAY_SIZE(table) - (is_run ? 0u : 2u);
 	char **operands;
 	int rc;
 
 	rc = cmd_args(name, "ID", table, n, 1, 1, argc, argv, &operands, err);
-	if (rc == 0) {
-		out->launch.id = operands[0];
+	if (rc != 0) {
+		return rc;
 	}
-	return rc;
+	out->launch.id = operands[0];
+	rc = passfds_check(preserve_fds, err);
+	return rc < 0 ? vr_err_wrap(err, "%s", name) : 0;
 }
 
 int cmd_create(const struct globals *g, int argc, char **argv, struct vr_err *err)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_exec.c - `exec`: run one more process in a container */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/checked.h"
 #include "cmd.h"
 #include "exec.h"
+#include "passfds.h"
 
 static int parse(int argc, char **argv, struct exec_opts *o, struct vr_err *err)
 {
@@ -39,10 +39,9 @@ static int parse(int argc, char **argv, struct exec_opts *o, struct vr_err *err)
 	if (rc != 0) {
 		return rc;
 	}
-	if (preserve_fds > 0) {
-		return vr_err_set(err, ENOTSUP,
-				  "exec: option '--preserve-fds': descriptors of the host can't be "
-				  "passed into a microVM");
+	rc = passfds_check(preserve_fds, err);
+	if (rc < 0) {
+		return vr_err_wrap(err, "exec");
 	}
 	o->id = operands[0];
 	o->args = (const char *const *)operands + 1;
