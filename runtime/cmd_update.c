@@ -32,7 +32,7 @@ static int parse(int argc, char **argv, struct update_args *a, struct vr_err *er
 		{"cpuset-cpus", 0, OPT_STRING, &l->cpuset_cpus, "CPUs of the host to run on"},
 		{"cpuset-mems", 0, OPT_STRING, &l->cpuset_mems, "memory nodes of the host"},
 		{"pids-limit", 0, OPT_STRING, &l->pids_limit, "processes and threads"},
-		{"blkio-weight", 0, OPT_STRING, &a->unchangeable, "refused"},
+		{"blkio-weight", 0, OPT_STRING, &l->blkio_weight, "block I/O, relative to others"},
 		{"cpu-rt-period", 0, OPT_STRING, &a->unchangeable, "refused"},
 		{"cpu-rt-runtime", 0, OPT_STRING, &a->unchangeable, "refused"},
 		{"l3-cache-schema", 0, OPT_STRING, &a->unchangeable, "refused"},
@@ -49,7 +49,7 @@ static int parse(int argc, char **argv, struct update_args *a, struct vr_err *er
 	}
 	if (a->unchangeable) {
 		return vr_err_set(err, ENOTSUP,
-				  "update: block I/O weights, real-time CPU and resctrl can't "
+				  "update: real-time CPU and resctrl can't "
 				  "change while a container lives");
 	}
 	a->id = operands[0];

@@ -8,6 +8,7 @@
 #include "guest_plan_internal.h"
 
 #include "base/checked.h"
+#include "cgroup_files.h"
 
 /* -1 and below mean no limit. */
 static int64_t limit(const struct oci_opt_i64 *v)
@@ -55,6 +56,17 @@ static void cpu(const struct oci_cpu *c, struct ap_resources *out)
 	/* cpus and mems name CPUs of the host; they decided the number of vCPUs. */
 }
 
+/* More than fit are refused with the file, see oci/spec_resources.c. */
+static void unified(const struct oci_kvs *v, struct ap_resources *out)
+{
+	for (size_t i = 0; i < v->n && out->n_unified < AP_MAX_UNIFIED; i++) {
+		if (cgroup_key_in_guest(v->v[i].key)) {
+			out->unified[out->n_unified++] =
+				(struct ap_kv){.key = v->v[i].key, .value = v->v[i].value};
+		}
+	}
+}
+
 void guest_plan_resources(const struct oci_resources *res, struct ap_resources *out)
 {
 	if (!res) {
@@ -66,6 +78,10 @@ void guest_plan_resources(const struct oci_resources *res, struct ap_resources *
 	if (res->cpu) {
 		cpu(res->cpu, out);
 	}
+	if (res->block_io && res->block_io->weight.set && res->block_io->weight.v != 0) {
+		out->io_weight = (int64_t)cgroup_io_weight(res->block_io->weight.v);
+	}
+	unified(&res->unified, out);
 	if (res->pids && res->pids->limit.set) {
 		out->pids_max = res->pids->limit.v <= 0 ? AP_NO_LIMIT : res->pids->limit.v;
 	}

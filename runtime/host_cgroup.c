@@ -12,30 +12,40 @@
 /* What the host side of a VM needs beside guest RAM: page tables, vmm, fs and its page cache. */
 #define HOST_OVERHEAD_BYTES (64ll << 20)
 
-void host_cgroup_limits(const struct oci_resources *res, uint64_t ram_bytes,
-			struct sbx_cgroup_limits *out)
+int host_cgroup_limits(const struct oci_resources *res, uint64_t ram_bytes, struct host_cgroup *cg,
+		       struct vr_err *err)
 {
-	*out = (struct sbx_cgroup_limits){0};
-	if (!res) {
-		return;
+	struct sbx_cgroup_limits *l = &cg->limits;
+	int rc = cgroup_files_host(res, &cg->files, err);
+
+	*l = (struct sbx_cgroup_limits){0};
+	if (rc < 0 || !res) {
+		return rc < 0 ? vr_err_wrap(err, "config.json") : 0;
 	}
 	if (res->memory && res->memory->limit.set && res->memory->limit.v > 0) {
-		out->memory_max = (int64_t)ram_bytes + HOST_OVERHEAD_BYTES;
+		l->memory_max = (int64_t)ram_bytes + HOST_OVERHEAD_BYTES;
 	}
 	if (res->cpu) {
-		out->cpu_quota_us = res->cpu->quota.set ? res->cpu->quota.v : 0;
-		out->cpu_period_us = res->cpu->period.set ? res->cpu->period.v : 0;
-		out->cpu_shares = res->cpu->shares.set ? res->cpu->shares.v : 0;
-		out->cpuset_cpus = res->cpu->cpus;
-		out->cpuset_mems = res->cpu->mems;
+		l->cpu_quota_us = res->cpu->quota.set ? res->cpu->quota.v : 0;
+		l->cpu_period_us = res->cpu->period.set ? res->cpu->period.v : 0;
+		l->cpu_shares = res->cpu->shares.set ? res->cpu->shares.v : 0;
+		l->cpuset_cpus = res->cpu->cpus;
+		l->cpuset_mems = res->cpu->mems;
 	}
+	l->files = cg->files.v;
+	l->n_files = cg->files.n;
+	return 0;
+}
+
+void host_cgroup_finish(struct host_cgroup *cg)
+{
+	cgroup_files_finish(&cg->files);
 }
 
 int host_cgroup_prepare(struct host_cgroup *cg, struct vr_err *err)
 {
 	/* A scope needs processes; whether systemd is there is better known before they start. */
-	return cg->systemd ? scope_probe(NULL, err)
-			   : sbx_cgroup_create(cg->path, &cg->limits, err);
+	return cg->systemd ? scope_probe(NULL, err) : sbx_cgroup_create(cg->path, &cg->limits, err);
 }
 
 /* "/a.slice/a-b.slice/unit.scope": the last two names are the slice and the unit. */

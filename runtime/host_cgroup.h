@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "cgroup_files.h"
 #include "oci/spec.h"
 #include "sandbox/cgroup.h"
 
@@ -30,12 +31,23 @@ struct host_cgroup {
 	bool systemd;
 	char path[SBX_CGROUP_PATH_MAX];
 	struct sbx_cgroup_limits limits;
+	struct cgroup_files files; /* of @limits */
 	const struct oci_kvs *annotations;
 };
 
-/** host_cgroup_limits() - @res (may be NULL) for a VM with @ram_bytes; borrows its strings */
-void host_cgroup_limits(const struct oci_resources *res, uint64_t ram_bytes,
-			struct sbx_cgroup_limits *out);
+/**
+ * host_cgroup_limits() - fill in @limits
+ * @res:       may be NULL; its strings are borrowed
+ * @ram_bytes: size of the VM
+ * @cg:        to be finished in any case
+ *
+ * Return: 0 or a negative errno value with @err.
+ */
+int host_cgroup_limits(const struct oci_resources *res, uint64_t ram_bytes, struct host_cgroup *cg,
+		       struct vr_err *err) __attribute__((warn_unused_result));
+
+/** host_cgroup_finish() - free what it owns; the cgroup stays */
+void host_cgroup_finish(struct host_cgroup *cg);
 
 /**
  * host_cgroup_prepare() - make it, as far as that is possible without processes

@@ -182,8 +182,8 @@ static int make_cgroup(struct creation *c, struct vr_err *err)
 	c->cgroup.id = c->l.o->id;
 	c->cgroup.systemd = c->l.g->systemd_cgroup;
 	c->cgroup.annotations = &c->l.spec->annotations;
-	host_cgroup_limits(c->l.spec->linux_->resources, c->l.size.ram_bytes, &c->cgroup.limits);
-	rc = host_cgroup_prepare(&c->cgroup, err);
+	rc = host_cgroup_limits(c->l.spec->linux_->resources, c->l.size.ram_bytes, &c->cgroup, err);
+	rc = rc < 0 ? rc : host_cgroup_prepare(&c->cgroup, err);
 	c->have_cgroup = rc == 0;
 	return rc;
 }
@@ -411,6 +411,7 @@ int launch_create(const struct globals *g, const struct launch_opts *o, struct v
 	} else {
 		launch_finish(&c.l);
 	}
+	host_cgroup_finish(&c.cgroup);
 	oci_container_close(&c.dir);
 	vr_close_reset(&c.root_fd);
 	free(c.rootfs_path);

@@ -90,6 +90,7 @@ int update_from_options(const struct update_opts *o, struct update_res *out, str
 		{"cpu-idle", o->cpu_idle, false, &out->cpu.idle},
 		{"pids-limit", o->pids_limit, false, &out->pids.limit},
 	};
+	struct oci_opt_i64 weight = {0};
 	int rc = 0;
 
 	memset(out, 0, sizeof(*out));
@@ -104,6 +105,16 @@ int update_from_options(const struct update_opts *o, struct update_res *out, str
 	}
 	if (rc == 0) {
 		rc = opt_u64("cpu-period", o->cpu_period, &out->cpu.period, err);
+	}
+	if (rc == 0) {
+		rc = opt_i64("blkio-weight", o->blkio_weight, false, &weight, err);
+	}
+	if (rc == 0 && weight.set && (weight.v < 0 || weight.v > 1000)) {
+		rc = vr_err_set(err, EINVAL, "update: option '--blkio-weight': 10 to 1000");
+	}
+	if (rc == 0 && weight.set) {
+		out->block_io.weight = (struct oci_opt_u32){true, (uint32_t)weight.v};
+		out->res.block_io = &out->block_io;
 	}
 	if (rc == 0) {
 		rc = opt_u64("cpu-burst", o->cpu_burst, &out->cpu.burst, err);
@@ -133,21 +144,10 @@ static void drop_zeros(struct oci_resources *res)
 
 static const char *unchangeable(const struct oci_resources *res)
 {
-	const struct oci_block_io *io = res->block_io;
-
-	if (io && ((io->weight.set && io->weight.v != 0) ||
-		   (io->leaf_weight.set && io->leaf_weight.v != 0) || io->weight_device.n > 0 ||
-		   io->read_bps.n > 0 || io->write_bps.n > 0 || io->read_iops.n > 0 ||
-		   io->write_iops.n > 0)) {
-		return "blockIO";
-	}
 	if (res->cpu && (res->cpu->realtime_runtime.set || res->cpu->realtime_period.set)) {
 		return "cpu.realtimeRuntime and cpu.realtimePeriod";
 	}
-	return res->hugepage_limits.n > 0 ? "hugepageLimits"
-	       : res->rdma.n > 0	  ? "rdma"
-	       : res->unified.n > 0	  ? "unified"
-					  : NULL;
+	return res->hugepage_limits.n > 0 ? "hugepageLimits" : res->rdma.n > 0 ? "rdma" : NULL;
 }
 
 static int check_memory(const struct oci_memory *m, uint64_t ram_bytes, struct vr_err *err)
@@ -188,12 +188,15 @@ int update_check(struct oci_resources *res, uint64_t ram_bytes, struct vr_err *e
 
 /* The host's memory limit belongs to the VM, whose size stays. */
 static int update_host(const struct container *c, const struct oci_spec *spec,
-		       const struct oci_cpu *cpu, struct vr_err *err)
+		       const struct oci_resources *res, const struct cgroup_files *files,
+		       struct vr_err *err)
 {
 	const struct oci_resources *was = spec->linux_->resources;
-	struct sbx_cgroup_limits limits = {0};
+	struct sbx_cgroup_limits limits = {.files = files->v, .n_files = files->n};
+	const struct oci_cpu none = {.cpus = NULL};
+	const struct oci_cpu *cpu = res->cpu ? res->cpu : &none;
 
-	if (!c->state.cgroup_path || !cpu) {
+	if (!c->state.cgroup_path) {
 		return 0;
 	}
 	limits.cpu_quota_us = cpu->quota.set ? VR_MAX(cpu->quota.v, (int64_t)SBX_CG_UNLIMITED) : 0;
@@ -219,7 +222,7 @@ static int vm_size(const struct oci_spec *spec, struct vmsize *out, struct vr_er
 }
 
 static int update(struct container *c, const struct oci_spec *spec, struct oci_resources *res,
-		  struct vr_err *err)
+		  struct cgroup_files *files, struct vr_err *err)
 {
 	struct ap_resources guest;
 	struct vmsize size;
@@ -233,12 +236,17 @@ static int update(struct container *c, const struct oci_spec *spec, struct oci_r
 	}
 	ap_resources_init(&guest);
 	guest_plan_resources(res, &guest);
+	rc = cgroup_files_host(res, files, err);
+	if (rc < 0) {
+		return vr_err_wrap(err, "update");
+	}
 	rc = container_update(c, &guest, err);
-	return rc < 0 ? rc : update_host(c, spec, res->cpu, err);
+	return rc < 0 ? rc : update_host(c, spec, res, files, err);
 }
 
 int update_run(struct container *c, struct oci_resources *res, struct vr_err *err)
 {
+	struct cgroup_files files = {.n = 0};
 	struct oci_spec *spec = NULL;
 	int rc;
 
@@ -253,8 +261,9 @@ int update_run(struct container *c, struct oci_resources *res, struct vr_err *er
 	}
 	rc = oci_spec_load(c->dir.fd, OCI_CONFIG_FILE, &spec, err);
 	if (rc == 0) {
-		rc = update(c, spec, res, err);
+		rc = update(c, spec, res, &files, err);
 	}
+	cgroup_files_finish(&files);
 	oci_spec_free(spec);
 	return rc;
 }

@@ -30,6 +30,7 @@ struct update_opts {
 	const char *cpuset_cpus;
 	const char *cpuset_mems;
 	const char *pids_limit;
+	const char *blkio_weight;
 };
 
 /** struct update_res - resources with room for their parts */
@@ -38,6 +39,7 @@ struct update_res {
 	struct oci_memory memory;
 	struct oci_cpu cpu;
 	struct oci_pids pids;
+	struct oci_block_io block_io;
 };
 
 /** update_from_options() - sizes may end in b, k, m, g or t; -1 is no limit */

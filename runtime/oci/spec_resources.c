@@ -8,6 +8,8 @@
 
 #include "oci/spec_check.h"
 
+#define UNIFIED_MAX 64u /* what the guest agent takes */
+
 #define V1_ONLY "no such control in cgroup v2"
 
 static const struct oci_field device_rule_fields[] = {
@@ -212,8 +214,25 @@ static const struct oci_field resources_fields[] = {
 		  IGNORED(V1_ONLY)),
 	OCI_F_OBJMAP(struct oci_resources, rdma, "rdma", rdma_type, struct oci_rdmas,
 		     IGNORED("the machine has no RDMA device")),
-	OCI_F_KVS(struct oci_resources, unified, "unified", HOST),
+	OCI_F_KVS(struct oci_resources, unified, "unified", BOTH,
+		  NOTE("memory, pids, hugetlb and cgroup in the guest, cpuset and io on the host, "
+		       "cpu "
+		       "in both")),
 };
+
+/* Whoever asks for another would get no limit at all. */
+static bool is_known_controller(const char *key)
+{
+	static const char *const names[] = {"cgroup.", "cpu.",	  "cpuset.", "hugetlb.",
+					    "io.",     "memory.", "pids."};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strncmp(key, names[i], strlen(names[i])) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
 
 static bool is_unified_key(const char *key)
 {
@@ -235,10 +254,21 @@ static int resources_finish(struct oci_loader *l, const struct json *j, void *ob
 	const struct oci_resources *r = obj;
 	const struct json *unified = json_member(j, "unified");
 
+	if (r->unified.n > UNIFIED_MAX) {
+		return json_fail_member(l->err, j, "unified", E2BIG, "more than %u files",
+					UNIFIED_MAX);
+	}
+
 	for (size_t i = 0; i < r->unified.n; i++) {
 		if (!is_unified_key(r->unified.v[i].key)) {
 			return json_fail_member(l->err, unified, r->unified.v[i].key, EINVAL,
 						"must be the name of a cgroup file");
+		}
+		if (!is_known_controller(r->unified.v[i].key)) {
+			return json_fail_member(l->err, unified, r->unified.v[i].key, EINVAL,
+						"can't be set: controller \"%.*s\" not available",
+						(int)strcspn(r->unified.v[i].key, "."),
+						r->unified.v[i].key);
 		}
 	}
 	return 0;

@@ -14,7 +14,7 @@
 #include "sandbox/cgroup_internal.h"
 
 /* Version 2 controllers we set limits of; the first three also for their figures. */
-static const char *const controllers_v2[] = {"cpu", "memory", "pids", "cpuset"};
+static const char *const controllers_v2[] = {"cpu", "memory", "pids", "cpuset", "io", "hugetlb"};
 #define N_FIGURES 3u
 
 /* ---- paths ---- */

@@ -38,6 +38,12 @@ enum sbx_cgroup_mode {
 	SBX_CGROUP_V2,
 };
 
+/** struct sbx_cgroup_file - a file of a cgroup of version 2, "io.max", and what to write into it */
+struct sbx_cgroup_file {
+	const char *name;
+	const char *value;
+};
+
 /**
  * struct sbx_cgroup_limits - resources as in config.json; 0 or NULL leaves one alone
  * @memory_max:    bytes, or SBX_CG_UNLIMITED
@@ -49,6 +55,8 @@ enum sbx_cgroup_mode {
  * @pids_max:      processes and threads, or SBX_CG_UNLIMITED
  * @cpuset_cpus:   list like "0-3,6"
  * @cpuset_mems:   list of memory nodes
+ * @files:         files of version 2 to be written at last, in this order; on version 1 they are
+ *                 refused
  */
 struct sbx_cgroup_limits {
 	int64_t memory_max;
@@ -60,6 +68,8 @@ struct sbx_cgroup_limits {
 	int64_t pids_max;
 	const char *cpuset_cpus;
 	const char *cpuset_mems;
+	const struct sbx_cgroup_file *files;
+	size_t n_files;
 };
 
 /** sbx_cgroup_mode() - what this machine has */

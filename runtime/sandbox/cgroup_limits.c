@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/checked.h"
 #include "sandbox/cgroup_internal.h"
@@ -29,6 +31,12 @@ bool cg_limits_need(const struct sbx_cgroup_limits *l, const char *name)
 {
 	if (!l) {
 		return false;
+	}
+	for (size_t i = 0; i < l->n_files; i++) {
+		if (strncmp(l->files[i].name, name, strlen(name)) == 0 &&
+		    l->files[i].name[strlen(name)] == '.') {
+			return true;
+		}
 	}
 	if (strcmp(name, "memory") == 0) {
 		return l->memory_max != 0 || l->memory_swap != 0 || l->memory_low != 0;
@@ -125,6 +133,28 @@ static int cpu_v2(int dir, const struct sbx_cgroup_limits *l, struct vr_err *err
 	return ret;
 }
 
+/* BFQ, where a disk is scheduled by it, has a weight of its own; its scale is version 1's. */
+static const char *file_name(int dir, const char *name)
+{
+	bool bfq = strcmp(name, "io.weight") == 0 && faccessat(dir, name, F_OK, 0) < 0;
+
+	return bfq ? "io.bfq.weight" : name;
+}
+
+static int files_v2(int dir, const struct sbx_cgroup_limits *l, struct vr_err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < l->n_files; i++) {
+		if (strchr(l->files[i].name, '/')) {
+			return vr_err_set(err, EINVAL, "cgroup: '%s' is not the name of a file",
+					  l->files[i].name);
+		}
+		ret = put(dir, file_name(dir, l->files[i].name), l->files[i].value, err);
+	}
+	return ret;
+}
+
 int cg_limits_write_v2(int dir, const struct sbx_cgroup_limits *l, struct vr_err *err)
 {
 	int ret = check(l, err);
@@ -150,7 +180,7 @@ int cg_limits_write_v2(int dir, const struct sbx_cgroup_limits *l, struct vr_err
 	if (ret == 0) {
 		ret = put_text(dir, "cpuset.mems", l->cpuset_mems, err);
 	}
-	return ret;
+	return ret < 0 ? ret : files_v2(dir, l, err);
 }
 
 static int swap_v1(int dir, const struct sbx_cgroup_limits *l)
@@ -211,6 +241,10 @@ int cg_limits_write_v1(const struct cg_hierarchy *h, int dir, const struct sbx_c
 {
 	int ret = check(l, err);
 
+	if (ret == 0 && l->n_files > 0) {
+		return vr_err_set(err, ENOTSUP, "cgroup: %s needs cgroup version 2",
+				  l->files[0].name);
+	}
 	if (ret == 0 && cg_has_controller(h, "memory")) {
 		ret = memory_v1(dir, l, err);
 	}

@@ -52,8 +52,6 @@ in_cgroup() {
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"its size is fixed"* ]]
 	[ "$(in_cgroup pids.max)" = max ]
-	say_run volt update --blkio-weight 500 c1
-	[ "$status" -eq 1 ]
 	echo '{"hugepageLimits": [{"pageSize": "2MB", "limit": 1}]}' > "$BATS_TEST_TMPDIR/r"
 	say_run volt update --resources "$BATS_TEST_TMPDIR/r" c1
 	[ "$status" -eq 1 ]

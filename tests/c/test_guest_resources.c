@@ -169,12 +169,31 @@ static void process_limits(void **state)
 	}
 }
 
+static void files_of_the_guests_cgroup(void **state)
+{
+	struct oci_kv kv[] = {{"memory.high", "1"}, {"cpuset.cpus", "0"},
+			      {"io.max", "x"},	    {"cpu.weight", "7"},
+			      {"pids.max", "9"},    {"cgroup.max.depth", "2"}};
+	struct oci_block_io io = {.weight = {.set = true, .v = 1000}};
+	const struct oci_resources res = {.unified = {.v = kv, .n = 6}, .block_io = &io};
+	struct ap_resources r = convert(&res);
+
+	(void)state;
+	assert_int_equal(r.io_weight, 10000);
+	assert_int_equal(r.n_unified, 4); /* what is about CPUs and disks of the host isn't here */
+	assert_string_equal(r.unified[0].key, "memory.high");
+	assert_string_equal(r.unified[0].value, "1");
+	assert_string_equal(r.unified[1].key, "cpu.weight");
+	assert_string_equal(r.unified[3].key, "cgroup.max.depth");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_is_unset),	 cmocka_unit_test(memory_limits),
-		cmocka_unit_test(swap_is_counted_alone), cmocka_unit_test(cpu_limits),
-		cmocka_unit_test(shares_become_weights), cmocka_unit_test(process_limits),
+		cmocka_unit_test(nothing_is_unset),	      cmocka_unit_test(memory_limits),
+		cmocka_unit_test(swap_is_counted_alone),      cmocka_unit_test(cpu_limits),
+		cmocka_unit_test(shares_become_weights),      cmocka_unit_test(process_limits),
+		cmocka_unit_test(files_of_the_guests_cgroup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -215,6 +215,11 @@ static const struct reject rejects[] = {
 	 "linux.resources.unified[\"memory/high\"]: must be the name of a cgroup file"},
 	{RES("'unified':{'..':'1'}"),
 	 "linux.resources.unified[\"..\"]: must be the name of a cgroup file"},
+	{RES("'unified':{'rdma.max':'1'}"),
+	 "linux.resources.unified[\"rdma.max\"]: can't be set: controller \"rdma\" not available"},
+	{RES("'unified':{'memorys.max':'1'}"),
+	 "linux.resources.unified[\"memorys.max\"]: can't be set: controller \"memorys\" not "
+	 "available"},
 
 	/* seccomp */
 	{LINUX("'seccomp':{}"), "linux.seccomp.defaultAction: must be set"},

@@ -127,18 +127,14 @@ static void refuse(struct oci_resources res, const char *what)
 
 static void the_rest_is_refused(void **state)
 {
-	struct oci_block_io io = {.weight = {.set = true, .v = 500}};
 	struct oci_block_io zero = {.weight = {.set = true, .v = 0}};
 	struct oci_hugepage_limit huge = {.page_size = "2MB"};
-	struct oci_kv kv = {.key = "memory.high", .value = "1"};
 	struct oci_cpu rt = {.realtime_period = {.set = true, .v = 1}};
 	struct oci_resources ok = {.block_io = &zero};
 	struct vr_err err = VR_ERR_INIT;
 
 	(void)state;
-	refuse((struct oci_resources){.block_io = &io}, "blockIO");
 	refuse((struct oci_resources){.hugepage_limits = {.v = &huge, .n = 1}}, "hugepageLimits");
-	refuse((struct oci_resources){.unified = {.v = &kv, .n = 1}}, "unified");
 	refuse((struct oci_resources){.cpu = &rt}, "cpu.realtimeRuntime and cpu.realtimePeriod");
 	assert_int_equal(update_check(&ok, RAM, &err), 0); /* what docker sends each time */
 }

@@ -1,0 +1,49 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# linux.resources beyond numbers: files of cgroup v2, in the guest and on the host.
+
+load helpers
+
+setup() {
+	setup_common
+	make_bundle "$BATS_TEST_TMPDIR/b" sleep 1000
+	edit_config "$BATS_TEST_TMPDIR/b" '.mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro"]}]'
+}
+
+teardown() {
+	teardown_common
+}
+
+in_cgroup() {
+	volt exec c1 cat "/sys/fs/cgroup/$1"
+}
+
+@test "unified: memory and pids in the guest, io on the host, cpu in both; update changes them" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.linux.resources = {unified: {"memory.high": "100663296", "pids.max": "55", "cpu.weight": "321"},
+		blockIO: {weight: 1000}}'
+	create "$BATS_TEST_TMPDIR/b" c1
+	volt start c1
+	cgroup=/sys/fs/cgroup$(awk -F: '$1 == 0 {print $3}' "/proc/$(pid_of c1)/cgroup")
+	[ "$(in_cgroup memory.high)" = 100663296 ]
+	[ "$(in_cgroup pids.max)" = 55 ]
+	[ "$(in_cgroup cpu.weight)" = 321 ]
+	[ "$(cat "$cgroup/cpu.weight")" = 321 ]
+	[ "$(cat "$cgroup/memory.high")" = max ]
+	[ "$(cat "$cgroup/io.weight")" = "default 10000" ]
+	echo '{"unified": {"pids.max": "77"}}' | volt update --resources - c1
+	[ "$(in_cgroup pids.max)" = 77 ]
+	volt update --blkio-weight 10 c1
+	[ "$(cat "$cgroup/io.weight")" = "default 1" ]
+}
+
+@test "a file that no cgroup has is an error that names it" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.linux.resources.unified = {"memory.nonsense": "1"}'
+	say_run volt create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null
+	[ "$status" -eq 1 ]
+	[[ "$output" == *memory.nonsense* ]]
+	edit_config "$BATS_TEST_TMPDIR/b" '.linux.resources = {blockIO: {throttleReadBpsDevice: [{major: 250, minor: 77, rate: 1}]}}'
+	say_run volt create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"io.max"*"250:77"* ]]
+	[ -z "$(volt list -q)" ]
+}
