@@ -8,6 +8,7 @@
 #include "cmd.h"
 #include "container.h"
 #include "foreground.h"
+#include "interrupt.h"
 #include "launch.h"
 #include "passfds.h"
 
@@ -59,7 +60,9 @@ int cmd_create(const struct globals *g, int argc, char **argv, struct vr_err *er
 	if (rc != 0) {
 		return rc < 0 ? rc : 0;
 	}
+	interrupt_catch();
 	rc = launch_create(g, &args.launch, err);
+	interrupt_release();
 	return rc < 0 ? rc : 0;
 }
 
@@ -105,14 +108,19 @@ int cmd_run(const struct globals *g, int argc, char **argv, struct vr_err *err)
 	if (!args.detach && !args.launch.console_socket) {
 		args.launch.console_fd = &master;
 	}
+	interrupt_catch();
 	shim = launch_create(g, &args.launch, err);
+	if (shim < 0 || args.detach) {
+		interrupt_release();
+	}
 	if (shim < 0) {
 		return shim;
 	}
 	if (!args.detach) {
-		foreground_signals(shim);
+		foreground_signals(shim); /* in the place of those that were noted */
 	}
-	rc = start(g, args.launch.id, err);
+	rc = interrupt_check(err); /* too late for launch to notice */
+	rc = rc < 0 ? rc : start(g, args.launch.id, err);
 	if (rc < 0) {
 		(void)!container_delete(g, args.launch.id, true,
 					&ignored); /* the start's failure counts */

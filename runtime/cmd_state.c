@@ -27,7 +27,7 @@ int cmd_state(const struct globals *g, int argc, char **argv, struct vr_err *err
 	if (rc == 0) {
 		reason = container_reason(&c);
 		c.state.reason = reason;
-		rc = oci_state_json(&c.state, oci_state_status(&c.state), true, &text, NULL, err);
+		rc = oci_state_json(&c.state, container_status(&c), true, &text, NULL, err);
 	}
 	if (rc == 0) {
 		puts(text);
@@ -55,25 +55,48 @@ static void list_row(const struct oci_state *s, enum oci_status status)
 	       s->created, s->owner);
 }
 
+static void list_state(const struct listing *l, const struct oci_state *s, enum oci_status status)
+{
+	switch (l->format) {
+	case LIST_TABLE:
+		list_row(s, status);
+		break;
+	case LIST_JSON:
+		oci_state_gen(l->gen, s, status);
+		break;
+	case LIST_QUIET:
+		puts(s->id);
+		break;
+	}
+}
+
+/* A directory without state: a create at its very beginning, or what a killed command left. */
+static void list_stateless(const struct listing *l, const char *id, struct container *c)
+{
+	struct oci_state s = {.bundle = "", .rootfs = ""};
+	struct vr_err ignored = VR_ERR_INIT;
+	int rc = oci_container_lock(&c->dir, 0, &ignored);
+
+	if (rc == -ENOENT || strlen(id) >= sizeof(s.id)) {
+		return; /* removed meanwhile */
+	}
+	(void)snprintf(s.id, sizeof(s.id), "%s", id); /* measured above */
+	list_state(l, &s, rc == 0 ? OCI_STOPPED : OCI_CREATING);
+}
+
 static int list_one(void *ctx, const char *id)
 {
 	struct listing *l = ctx;
 	struct container c = CONTAINER_INIT;
 	struct vr_err err = VR_ERR_INIT;
+	int rc = container_open(l->g, id, false, &c, &err);
 
-	/* One that vanishes or is half made while we look is not worth failing for. */
-	if (container_open(l->g, id, false, &c, &err) == 0) {
-		switch (l->format) {
-		case LIST_TABLE:
-			list_row(&c.state, oci_state_status(&c.state));
-			break;
-		case LIST_JSON:
-			oci_state_gen(l->gen, &c.state, oci_state_status(&c.state));
-			break;
-		case LIST_QUIET:
-			puts(id);
-			break;
-		}
+	/* One that vanishes while we look is not worth failing for. */
+	if (rc == 0) {
+		list_state(l, &c.state,
+			   l->format == LIST_QUIET ? OCI_STOPPED : container_status(&c));
+	} else if (rc == -ENODATA) {
+		list_stateless(l, id, &c);
 	}
 	container_close(&c);
 	return 0;

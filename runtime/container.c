@@ -23,6 +23,7 @@
 #define LOCK_TIMEOUT_MS	  30000
 #define START_TIMEOUT_MS  180000
 #define SIGNAL_TIMEOUT_MS 15000
+#define STATE_TIMEOUT_MS  2000
 /* How long roles may take to end by themselves before they are killed, and then at most. */
 #define END_TIMEOUT_MS	  10000
 #define KILL_TIMEOUT_MS	  10000
@@ -79,6 +80,35 @@ char *container_reason(const struct container *c)
 		return NULL;
 	}
 	return text;
+}
+
+enum oci_status container_status(const struct container *c)
+{
+	struct ctl_call call = {.req = {.type = CTL_STATE}, .timeout_ms = STATE_TIMEOUT_MS};
+	enum oci_status noted = oci_state_status(&c->state);
+	struct vr_err ignored = VR_ERR_INIT;
+	uint32_t state = CTL_STATE_COUNT;
+	struct vr_rd r;
+
+	if (noted == OCI_STOPPED || noted == OCI_CREATING) {
+		return noted; /* it knows no better */
+	}
+	if (ctl_call(c->dir.fd, &call, &ignored) == 0) {
+		vr_rd_init(&r, call.data, call.data_len);
+		state = vr_rd_u32(&r);
+	}
+	free(call.data);
+	switch (state) {
+	case CTL_CREATED:
+	case CTL_STARTING:
+		return OCI_CREATED;
+	case CTL_RUNNING:
+		return OCI_RUNNING;
+	case CTL_PAUSED:
+		return OCI_PAUSED;
+	default:
+		return noted; /* booting, ending, or it doesn't answer */
+	}
 }
 
 static int start_permitted(const struct container *c, struct vr_err *err)
@@ -197,10 +227,15 @@ int container_pause(struct container *c, struct vr_err *err)
 
 int container_resume(struct container *c, struct vr_err *err)
 {
-	if (oci_state_status(&c->state) != OCI_PAUSED) {
+	enum oci_status to = c->state.status; /* of a pause that was killed before its note */
+
+	if (container_status(c) != OCI_PAUSED) {
 		return vr_err_set(err, EINVAL, "container not paused");
 	}
-	return change(c, CTL_RESUME, c->state.paused_created ? OCI_CREATED : OCI_RUNNING, err);
+	if (to == OCI_PAUSED) {
+		to = c->state.paused_created ? OCI_CREATED : OCI_RUNNING;
+	}
+	return change(c, CTL_RESUME, to, err);
 }
 
 int container_pids(const struct container *c, pid_t **out_pids, size_t *out_n, struct vr_err *err)

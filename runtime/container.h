@@ -39,6 +39,14 @@ int container_open(const struct globals *g, const char *id, bool lock, struct co
 		   struct vr_err *err) __attribute__((warn_unused_result));
 void container_close(struct container *c);
 
+/**
+ * container_status() - the status now, as the vmm knows it if there is one
+ *
+ * The state file says what was last noted; a command that was killed between its effect and
+ * its note leaves it behind.
+ */
+enum oci_status container_status(const struct container *c);
+
 /** container_reason() - why it ended, if that was not the workload; malloc'd, or NULL */
 char *container_reason(const struct container *c);
 

@@ -43,6 +43,7 @@ static const uint32_t permitted_states[CTL_TYPE_COUNT] = {
 	[CTL_PS] = WITH_INIT | STATE_BIT(CTL_PAUSED) | STATE_BIT(CTL_EXITED),
 	[CTL_STATS] = WITH_INIT,
 	[CTL_UPDATE] = WITH_INIT,
+	[CTL_STATE] = (1u << CTL_STATE_COUNT) - 1,
 };
 
 const char *ctl_state_name(enum ctl_state s)

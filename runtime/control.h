@@ -37,6 +37,7 @@ enum ctl_type {
 	CTL_PS = 6,	/* {}: answer has a u32 for each exec: its shim's pid */
 	CTL_STATS = 7,	/* {}: answer has the agent's figures (ap_decode_stats()) */
 	CTL_UPDATE = 8, /* {payload of AP_MSG_UPDATE}: change limits in the guest */
+	CTL_STATE = 9,	/* {}: answer has a u32, enum ctl_state */
 	CTL_TYPE_COUNT,
 };
 
@@ -49,7 +50,7 @@ enum ctl_exec_fd {
 	CTL_EXEC_FDS_TTY = CTL_EXEC_STDIO + 2,
 };
 
-/** enum ctl_state - what the vmm is doing; bits of the permit mask */
+/** enum ctl_state - what the vmm is doing; bits of the permit mask. The values travel, too */
 enum ctl_state {
 	CTL_BOOTING,  /* VM started, agent or container not ready yet */
 	CTL_CREATED,  /* process prepared, waiting for start */

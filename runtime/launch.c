@@ -35,7 +35,9 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "cgroup_path.h"
+#include "container_hooks.h"
 #include "host_cgroup.h"
+#include "interrupt.h"
 #include "launch_internal.h"
 #include "oci/annotations.h"
 #include "oci/bundle.h"
@@ -358,7 +360,7 @@ static void undo(struct creation *c)
 {
 	struct vr_err ignored = VR_ERR_INIT; /* the first failure is the one to report */
 
-	launch_finish(&c->l);
+	launch_hang_up(&c->l);
 	if (c->forked) {
 		reap_roles(&c->l);
 	}
@@ -370,6 +372,11 @@ static void undo(struct creation *c)
 	if (c->have_pid_file) {
 		(void)unlink(c->l.o->pid_file);
 	}
+	/* Hooks that ran, or could have, find their counterpart, as with runc. */
+	if (c->forked && c->l.spec->hooks) {
+		container_poststop(c->l.spec, &c->state);
+	}
+	launch_finish(&c->l);
 }
 
 static int create(struct creation *c, struct vr_err *err)
@@ -380,6 +387,10 @@ static int create(struct creation *c, struct vr_err *err)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < VR_ARRAY_SIZE(steps); i++) {
+		rc = interrupt_check(err);
+		if (rc < 0) {
+			break;
+		}
 		rc = steps[i] ? steps[i](c, err) : launch_open(&c->l, c->dir.fd, err);
 	}
 	return rc;

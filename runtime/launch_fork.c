@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "interrupt.h"
+
 /* fork() with namespaces. The caller has one thread, so the bare call is safe. */
 static pid_t fork_into(int flags)
 {
@@ -119,6 +121,7 @@ int launch_fork(struct launch *l, struct vr_err *err)
 	for (unsigned i = 0; i < ROLE_COUNT; i++) {
 		pid = fork_into(roles[i].flags);
 		if (pid == 0) {
+			interrupt_release();
 			roles[i].run(l);
 		}
 		if (pid < 0) {

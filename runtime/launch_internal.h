@@ -83,6 +83,8 @@ int launch_userns_open(struct launch *l, struct vr_err *err) __attribute__((warn
 void launch_userns_finish(struct launch *l);
 /** launch_fork() - start the roles; those already started end by themselves when a later one fails */
 int launch_fork(struct launch *l, struct vr_err *err) __attribute__((warn_unused_result));
+/** launch_hang_up() - let go of the roles: those that nobody committed end */
+void launch_hang_up(struct launch *l);
 /** launch_init()/launch_finish() - closes and frees; does not wait for roles */
 void launch_init(struct launch *l, const struct globals *g, const struct launch_opts *o);
 void launch_finish(struct launch *l);

@@ -69,6 +69,15 @@ static void pair_close(int pair[2])
 	vr_close_reset(&pair[1]);
 }
 
+void launch_hang_up(struct launch *l)
+{
+	for (unsigned i = 0; i < ROLE_COUNT; i++) {
+		pair_close(l->report[i]);
+	}
+	pair_close(l->pair_shim_vmm);
+	pair_close(l->pair_fs_vmm);
+}
+
 void launch_finish(struct launch *l)
 {
 	int *const fds[] = {
@@ -82,11 +91,7 @@ void launch_finish(struct launch *l)
 	for (size_t i = 0; i < VR_ARRAY_SIZE(fds); i++) {
 		vr_close_reset(fds[i]);
 	}
-	for (unsigned i = 0; i < ROLE_COUNT; i++) {
-		pair_close(l->report[i]);
-	}
-	pair_close(l->pair_shim_vmm);
-	pair_close(l->pair_fs_vmm);
+	launch_hang_up(l);
 	for (unsigned i = 0; i < l->n_ns_fds; i++) {
 		vr_close_reset(&l->ns_fds[i]);
 	}

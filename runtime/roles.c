@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "interrupt.h"
+
 /* A report is {i32 errno, text}; an empty text with 0 means ready. */
 struct report {
 	int32_t code;
@@ -36,7 +38,10 @@ int role_report_read(int report_fd, const char *role, int timeout_ms, struct vr_
 
 	do {
 		rc = poll(&p, 1, timeout_ms);
-	} while (rc < 0 && errno == EINTR);
+	} while (rc < 0 && errno == EINTR && interrupt_signal() == 0);
+	if (interrupt_check(err) < 0) {
+		return -EINTR;
+	}
 	if (rc == 0) {
 		return vr_err_set(err, ETIMEDOUT, "the %s process did not get ready in time", role);
 	}

@@ -220,6 +220,8 @@ static int update(struct vmproc *p, int client, const struct ctl_request *req)
 static int serve(struct vmproc *p, int client, const struct ctl_request *req, int *fds,
 		 size_t n_fds, struct vr_err *err)
 {
+	uint32_t state;
+
 	switch (req->type) {
 	case CTL_START:
 		return start(p, client, req);
@@ -238,6 +240,10 @@ static int serve(struct vmproc *p, int client, const struct ctl_request *req, in
 		return stats(p, client);
 	case CTL_UPDATE:
 		return update(p, client, req);
+	case CTL_STATE:
+		state = htole32(p->state);
+		vmproc_control_answer_data(p, client, &state, sizeof(state));
+		return 0;
 	default:
 		return -EPROTO;
 	}

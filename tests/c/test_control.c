@@ -114,6 +114,7 @@ static void permissions(void **state)
 		[CTL_PS] = "-yyyyy",
 		[CTL_STATS] = "-yyy--",
 		[CTL_UPDATE] = "-yyy--",
+		[CTL_STATE] = "yyyyyy",
 	};
 
 	(void)state;
