@@ -11,6 +11,7 @@
 #include "guest_plan.h"
 #include "oci/json.h"
 #include "oci/names.h"
+#include "oci/spec_check.h"
 #include "oci/state.h"
 #include "seccomp_profile.h"
 
@@ -207,6 +208,34 @@ static int choose(const struct exec_opts *o, struct exec_process *p, struct oci_
 	return exec_process_merge(p->spec->process, p->spec->doc, o, err);
 }
 
+/* The numbers are those of virtual CPUs; one that doesn't exist is the guest's to refuse. */
+static int affinity(const char *key, const char *list, uint64_t *out, struct vr_err *err)
+{
+	int n = oci_cpulist_parse(list, out, 1);
+
+	if (n < 0) {
+		return vr_err_set(
+			err, EINVAL,
+			"exec: process.execCPUAffinity.%s: '%s' names a CPU that no microVM "
+			"has",
+			key, list);
+	}
+	return 0;
+}
+
+int exec_process_affinity(const struct oci_process *proc, struct ap_process *out,
+			  struct vr_err *err)
+{
+	const struct oci_exec_affinity *a = proc->exec_affinity;
+	int rc;
+
+	if (!a) {
+		return 0;
+	}
+	rc = affinity("initial", a->initial, &out->cpus_initial, err);
+	return rc < 0 ? rc : affinity("final", a->final, &out->cpus_final, err);
+}
+
 int exec_process_load(int dirfd, const struct exec_opts *o, struct exec_process *out,
 		      struct vr_err *err)
 {
@@ -221,6 +250,9 @@ int exec_process_load(int dirfd, const struct exec_opts *o, struct exec_process 
 	}
 	if (rc == 0) {
 		rc = guest_plan_process(proc, &out->plan, err);
+	}
+	if (rc == 0) {
+		rc = exec_process_affinity(proc, &out->plan, err);
 	}
 	if (rc < 0) {
 		return rc;

@@ -41,6 +41,10 @@ struct exec_process {
 int exec_process_load(int dirfd, const struct exec_opts *o, struct exec_process *out,
 		      struct vr_err *err) __attribute__((warn_unused_result));
 
+/** exec_process_affinity() - execCPUAffinity as masks of virtual CPUs. Return: 0 or -EINVAL */
+int exec_process_affinity(const struct oci_process *proc, struct ap_process *out,
+			  struct vr_err *err) __attribute__((warn_unused_result));
+
 void exec_process_finish(struct exec_process *p);
 
 /** exec_process_merge() - the options' part: change @proc, whose arrays grow in the memory of @doc */

@@ -21,6 +21,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/checked.h"
+#include "overlay.h"
 
 static int no_memory(struct vr_err *err)
 {
@@ -88,7 +89,7 @@ static void guest_fs(struct ap_mount *out, const char *type, const char *data)
 	out->ms_flags &= ~(uint64_t)(MS_BIND | MS_REC);
 }
 
-/* A bind of the root of a kernel's own file system. Return: its type, or NULL. */
+/* Of the file system of a kernel that @path lies in. Return: its type, or NULL. */
 static const char *kernel_fs_type(const char *path)
 {
 	struct statfs sf;
@@ -105,8 +106,42 @@ static const char *kernel_fs_type(const char *path)
 	case CGROUP_SUPER_MAGIC:
 		return "cgroup2";
 	default:
-		return NULL;
+		/* with version 1 a tmpfs holds the hierarchies */
+		return strcmp(path, "/sys/fs/cgroup") == 0 ? "cgroup2" : NULL;
 	}
+}
+
+#define KERNEL_FS_ROOT_INO 1u /* of proc (PROC_ROOT_INO) and sysfs */
+
+/*
+ * The host's kernel is not the container's: what lies in proc or sysfs is the guest's own,
+ * the whole file system or what has the same path in it.
+ */
+static int kernel_mount(struct guest_plan *plan, const struct oci_mount *m, size_t index,
+			const char *type, const struct stat *st, struct ap_mount *out,
+			struct vr_err *err)
+{
+	char *real;
+
+	if (st->st_ino == KERNEL_FS_ROOT_INO || strcmp(type, "cgroup2") == 0) {
+		guest_fs(out, type, NULL);
+		return 0;
+	}
+	real = realpath(m->source, NULL);
+	if (!real || (strncmp(real, "/proc/", 6) != 0 && strncmp(real, "/sys/", 5) != 0)) {
+		free(real);
+		return vr_err_set(
+			err, ENOTSUP,
+			"config.json: mounts[%zu].source: '%s' belongs to the host's "
+			"kernel; only what is below /proc or /sys has a counterpart in the "
+			"microVM",
+			index, m->source);
+	}
+	out->type = "bind";
+	out->source = guest_plan_keep(plan, real);
+	out->flags |= S_ISDIR(st->st_mode) ? 0 : AP_M_FILE;
+	out->ms_flags |= MS_BIND;
+	return out->source ? 0 : no_memory(err);
 }
 
 /*
@@ -156,8 +191,9 @@ static const char *virtual_device_path(const struct stat *st)
 	return NULL;
 }
 
-static int share_add(struct guest_plan *plan, const struct oci_mount *m, struct ap_mount *out,
-		     struct vr_err *err)
+/* @path: on the host */
+static int share_add(struct guest_plan *plan, const struct oci_mount *m, const char *path,
+		     struct ap_mount *out, struct vr_err *err)
 {
 	size_t n = plan->n_shares;
 	struct sbx_share *shares = realloc(plan->shares, (n + 1) * sizeof(*shares));
@@ -179,7 +215,7 @@ static int share_add(struct guest_plan *plan, const struct oci_mount *m, struct 
 	flags |= m->opt.flags & MS_REC ? SBX_SHARE_RECURSIVE : 0;
 	flags |= m->opt.propagation & (MS_SLAVE | MS_SHARED) ? SBX_SHARE_SLAVE : 0;
 	shares[n] = (struct sbx_share){
-		.fd = -1, .path = m->source, .flags = flags, .idmap_fd = SBX_NO_IDMAP};
+		.fd = -1, .path = path, .flags = flags, .idmap_fd = SBX_NO_IDMAP};
 	binds[n] = (struct guest_bind){.dest = m->destination, .share = n, .mount = m};
 	plan->n_shares = n + 1;
 	out->type = "bind";
@@ -204,10 +240,9 @@ static int bind_mount(struct guest_plan *plan, const struct oci_mount *m, size_t
 		guest_fs(out, "tmpfs", shm_options(plan, shm_bytes));
 		return out->data ? 0 : no_memory(err);
 	}
-	type = S_ISDIR(st.st_mode) ? kernel_fs_type(m->source) : NULL;
+	type = S_ISDIR(st.st_mode) || S_ISREG(st.st_mode) ? kernel_fs_type(m->source) : NULL;
 	if (type) {
-		guest_fs(out, type, NULL);
-		return 0;
+		return kernel_mount(plan, m, index, type, &st, out, err);
 	}
 	out->flags |= S_ISDIR(st.st_mode) ? 0 : AP_M_FILE;
 	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
@@ -222,7 +257,24 @@ static int bind_mount(struct guest_plan *plan, const struct oci_mount *m, size_t
 				  "which a microVM has no access to",
 				  index, m->source);
 	}
-	return share_add(plan, m, out, err);
+	return share_add(plan, m, m->source, out, err);
+}
+
+/* Its layers are the host's, where it is mounted already; see overlay.h. */
+static int overlay_mount(struct guest_plan *plan, const struct oci_mount *m, struct ap_mount *out,
+			 struct vr_err *err)
+{
+	char *place = overlay_place(m, err);
+	const char *path;
+
+	if (!place) {
+		return -EINVAL;
+	}
+	path = guest_plan_keep(plan, place);
+	if (!path) {
+		return no_memory(err);
+	}
+	return share_add(plan, m, path, out, err);
 }
 
 static void propagation(const struct oci_mount *m, struct ap_mount *out)
@@ -259,6 +311,9 @@ static int one_mount(struct guest_plan *plan, const struct oci_mount *m, size_t 
 	}
 	if (m->opt.bind) {
 		return bind_mount(plan, m, index, out, err);
+	}
+	if (overlay_is(m)) {
+		return overlay_mount(plan, m, out, err);
 	}
 	if (is_cgroup_type(m->type)) {
 		guest_fs(out, "cgroup2", NULL);

@@ -43,6 +43,7 @@
 #include "oci/bundle.h"
 #include "oci/hooks.h"
 #include "oci/state.h"
+#include "overlay.h"
 #include "pidfile.h"
 #include "timeline.h"
 
@@ -110,6 +111,15 @@ static int load_spec(struct creation *c, const struct launch_opts *o, struct vr_
 	}
 	for (size_t i = 0; i < l->spec->warnings.n; i++) {
 		vr_warn("%s", l->spec->warnings.v[i]);
+	}
+	rc = overlay_mount_all(l->spec, err);
+	if (rc > 0) {
+		/* It is looked at from the new mount namespace from here on. */
+		oci_bundle_close(&c->bundle);
+		rc = oci_bundle_open(o->bundle, &c->bundle, err);
+	}
+	if (rc < 0) {
+		return rc;
 	}
 	rc = oci_bundle_rootfs(&c->bundle, l->spec->root, &l->rootfs_fd, &c->rootfs_path, err);
 	if (rc < 0) {

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/checked.h"
+#include "base/cleanup.h"
 #include "guest_plan.h"
 #include "host_cgroup.h"
 #include "oci/annotations.h"
@@ -210,6 +211,34 @@ static int update_host(const struct container *c, const struct oci_spec *spec,
 	return host_cgroup_set(c->state.cgroup_path, c->state.systemd_cgroup, &limits, err);
 }
 
+/* As runc says it. A guest without figures has nothing to compare with. */
+static int check_usage(const struct container *c, const struct oci_memory *m, struct vr_err *err)
+{
+	vr_autofree void *memory = NULL;
+	struct ap_stats stats;
+	uint64_t current;
+	int rc;
+
+	if (!m || !m->check_before_update.set || !m->check_before_update.v || !m->limit.set ||
+	    m->limit.v <= 0) {
+		return 0;
+	}
+	rc = container_stats(c, &stats, &memory, err);
+	if (rc < 0) {
+		return rc;
+	}
+	current = stats.v[AP_STAT_MEM_CURRENT];
+	if (current != AP_STAT_NONE && current > (uint64_t)m->limit.v) {
+		return vr_err_set(
+			err, EBUSY,
+			"update: unable to set memory limit to %lld (current usage: %llu, "
+			"peak usage: %llu)",
+			(long long)m->limit.v, (unsigned long long)current,
+			(unsigned long long)stats.v[AP_STAT_MEM_PEAK]);
+	}
+	return 0;
+}
+
 static int vm_size(const struct oci_spec *spec, struct vmsize *out, struct vr_err *err)
 {
 	struct oci_settings settings;
@@ -231,6 +260,10 @@ static int update(struct container *c, const struct oci_spec *spec, struct oci_r
 	if (rc == 0) {
 		rc = update_check(res, size.ram_bytes, err);
 	}
+	if (rc < 0) {
+		return rc;
+	}
+	rc = check_usage(c, res->memory, err);
 	if (rc < 0) {
 		return rc;
 	}

@@ -128,6 +128,29 @@ static void bad_options_are_named(void **state)
 	       "exec: option '--additional-gids': 'wheel' is not a number");
 }
 
+static void affinity_is_of_virtual_cpus(void **state)
+{
+	struct oci_exec_affinity a = {.initial = "0-1,3"};
+	struct oci_process proc = {.exec_affinity = &a};
+	struct vr_err err = VR_ERR_INIT;
+	struct ap_process out = {0};
+
+	(void)state;
+	assert_int_equal(exec_process_affinity(&proc, &out, &err), 0);
+	assert_int_equal(out.cpus_initial, 0xb);
+	assert_int_equal(out.cpus_final, 0);
+	a.final = "63";
+	assert_int_equal(exec_process_affinity(&proc, &out, &err), 0);
+	assert_int_equal(out.cpus_final, UINT64_C(1) << 63);
+	a.final = "1,64";
+	assert_int_equal(exec_process_affinity(&proc, &out, &err), -EINVAL);
+	assert_message(err,
+		       "exec: process.execCPUAffinity.final: '1,64' names a CPU that no microVM "
+		       "has");
+	proc.exec_affinity = NULL;
+	assert_int_equal(exec_process_affinity(&proc, &out, NULL), 0);
+}
+
 /* A state directory with config.json, and a process file beside it. */
 struct world {
 	char dir[32];
@@ -210,6 +233,7 @@ int main(void)
 		cmocka_unit_test(the_configuration_is_inherited),
 		cmocka_unit_test(options_change_it),
 		cmocka_unit_test(bad_options_are_named),
+		cmocka_unit_test(affinity_is_of_virtual_cpus),
 		cmocka_unit_test_setup_teardown(the_containers_filter_holds_for_all, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(something_to_run_is_needed, setup, teardown),

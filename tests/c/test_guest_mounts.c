@@ -323,6 +323,61 @@ static void kernel_file_systems_are_the_guests_own(void **state)
 	}
 }
 
+static void parts_of_kernel_file_systems_are_the_guests_own(void **state)
+{
+	static const struct {
+		const char *source;
+		uint32_t flags;
+	} table[] = {{"/proc/sys/kernel", 0}, {"/proc/version", AP_M_FILE}, {"/sys/kernel", 0}};
+	struct planned p;
+	struct stat st;
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < VR_ARRAY_SIZE(table); i++) {
+		if (stat(table[i].source, &st) < 0) {
+			continue; /* masked where this runs */
+		}
+		(void)snprintf(text, sizeof(text),
+			       MOUNTS("{'destination':'/x','type':'bind','source':'%s',"
+				      "'options':['rbind','ro']}"),
+			       table[i].source);
+		plan_of(&p, text);
+		assert_int_equal(p.plan.n_shares, 0);
+		assert_string_equal(p.c->mounts[0].type, "bind");
+		assert_string_equal(p.c->mounts[0].source, table[i].source);
+		assert_int_equal(p.c->mounts[0].share, AP_NO_SHARE);
+		assert_int_equal(p.c->mounts[0].flags, table[i].flags);
+		assert_int_equal(p.c->mounts[0].ms_flags, MS_BIND | MS_REC | MS_RDONLY);
+		plan_done(&p);
+	}
+}
+
+static void overlays_are_shared_from_where_the_host_mounts_them(void **state)
+{
+	struct planned p;
+
+	(void)state;
+	plan_of(&p, MOUNTS("{'destination':'/x','type':'overlay','source':'overlay','options':["
+			   "'lowerdir=/usr','upperdir=/tmp/up','workdir=/tmp/work','private']}"));
+	assert_int_equal(p.plan.n_shares, 1);
+	assert_string_equal(p.plan.shares[0].path, "/tmp/up");
+	assert_string_equal(p.c->mounts[0].type, "bind");
+	assert_int_equal(p.c->mounts[0].share, 0);
+	assert_int_equal(p.c->mounts[0].ms_flags, MS_BIND);
+	assert_null(p.c->mounts[0].data);
+	plan_done(&p);
+	plan_of(&p, MOUNTS("{'destination':'/x','type':'overlay','source':'overlay','options':["
+			   "'lowerdir=/a\\\\:b:/c','ro']}"));
+	assert_string_equal(p.plan.shares[0].path, "/a:b");
+	assert_int_equal(p.plan.shares[0].flags, SBX_SHARE_RO);
+	plan_done(&p);
+	plan_refused(MOUNTS("{'destination':'/x','type':'overlay','options':['lowerdir=a']}"),
+		     EINVAL,
+		     "config.json: mounts: overlay on '/x': the options must name upperdir or "
+		     "lowerdir as absolute paths");
+}
+
 static void virtual_device_nodes_are_the_guests_own(void **state)
 {
 	static const char *const nodes[] = {
@@ -508,6 +563,8 @@ int main(void)
 		cmocka_unit_test(missing_sources_are_named),
 		cmocka_unit_test(id_mapped_mounts_need_mappings_and_a_bind),
 		cmocka_unit_test(kernel_file_systems_are_the_guests_own),
+		cmocka_unit_test(parts_of_kernel_file_systems_are_the_guests_own),
+		cmocka_unit_test(overlays_are_shared_from_where_the_host_mounts_them),
 		cmocka_unit_test(virtual_device_nodes_are_the_guests_own),
 		TEST(other_device_nodes_are_refused),
 		cmocka_unit_test(shared_memory_is_a_tmpfs_of_the_same_size),
