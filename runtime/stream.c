@@ -22,7 +22,8 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 
-#define READ_CHUNK (64u * 1024u)
+#define READ_CHUNK  (64u * 1024u)
+#define WRITE_CHUNK (64u * 1024u)
 
 int stream_reopen_fd(int fd)
 {
@@ -51,7 +52,7 @@ static bool is_nonblocking(int fd)
 }
 
 /* Syscalls: writev, sendmsg, fcntl (role vmm) */
-static ssize_t write_some(int fd, struct iovec *iov, unsigned n)
+static ssize_t write_some(int fd, struct iovec *iov, unsigned n, bool never_full)
 {
 	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = n};
 	ssize_t rc;
@@ -62,8 +63,12 @@ static ssize_t write_some(int fd, struct iovec *iov, unsigned n)
 	if (rc >= 0 || errno != ENOTSOCK) {
 		return rc;
 	}
-	if (!is_nonblocking(fd)) {
-		/* Files take anything; a pipe that polled writable takes PIPE_BUF at once. */
+	if (never_full) {
+		/* As much as a pump takes at a time: a slow disk must not hold up the loop for long. */
+		n = 1;
+		iov[0].iov_len = VR_MIN(iov[0].iov_len, (size_t)WRITE_CHUNK);
+	} else if (!is_nonblocking(fd)) {
+		/* A pipe that polled writable takes PIPE_BUF at once. */
 		n = 1;
 		iov[0].iov_len = VR_MIN(iov[0].iov_len, (size_t)PIPE_BUF);
 	}
@@ -98,6 +103,7 @@ static int watch_write(struct stream *s, bool on)
 		loop_del(s->loop, s->wfd);
 	} else {
 		rc = loop_add(s->loop, s->wfd, EPOLLOUT, s->loop_kind, s->loop_index + 1);
+		s->never_full = rc == -EPERM;
 	}
 	s->watching_w = rc == 0 && on;
 	return rc;
@@ -176,7 +182,7 @@ static void pump_out(struct stream *s)
 			(void)watch_write(s, false);
 			break;
 		}
-		n = write_some(s->wfd, iov, iov[1].iov_len > 0 ? 2 : 1);
+		n = write_some(s->wfd, iov, iov[1].iov_len > 0 ? 2 : 1, s->never_full);
 		if (n < 0 && errno == EAGAIN) {
 			(void)watch_write(s, true); /* only pollable files say EAGAIN */
 			return;
@@ -189,7 +195,7 @@ static void pump_out(struct stream *s)
 			return;
 		}
 		vsock_conn_consume(s->conn, (size_t)n);
-		if (!is_nonblocking(s->wfd) && watch_write(s, true) == 0) {
+		if (!s->never_full && !is_nonblocking(s->wfd) && watch_write(s, true) == 0) {
 			return; /* may block now: let poll say when not */
 		}
 	}
@@ -203,7 +209,7 @@ static void begin_out(struct stream *s)
 {
 	struct iovec iov[2];
 
-	if (s->wfd >= 0 && s->conn && vsock_conn_peek(s->conn, iov) > 0 &&
+	if (s->wfd >= 0 && s->conn && vsock_conn_peek(s->conn, iov) > 0 && !s->never_full &&
 	    !is_nonblocking(s->wfd) && watch_write(s, true) == 0) {
 		return;
 	}
