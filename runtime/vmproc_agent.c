@@ -18,6 +18,7 @@
 
 #include "base/checked.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "timeline.h"
 
 #define ID_CONFIGURE 1u
@@ -118,11 +119,7 @@ static void reply_to_err(const struct ap_reply *m, struct vr_err *err)
 	} else {
 		(void)vr_err_set(err, (int)m->code, "%s", text);
 	}
-	for (char *c = err->msg; *c; c++) {
-		if ((unsigned char)*c < ' ' || *c == 0x7f) {
-			*c = '?'; /* the guest must not write to somebody's terminal */
-		}
-	}
+	vr_utf8_tame(err->msg); /* the guest must not write to somebody's terminal */
 }
 
 static void create_answered(struct vmproc *p, const struct ap_reply *m)

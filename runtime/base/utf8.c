@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 
 #include <stdint.h>
+#include <string.h>
 
 static size_t announced_len(unsigned char first)
 {
@@ -58,4 +59,25 @@ bool vr_utf8_valid(const void *s, size_t len)
 		len -= n;
 	}
 	return true;
+}
+
+static bool is_control(const unsigned char *u, size_t n)
+{
+	return (n == 1 && (u[0] < 0x20 || u[0] == 0x7f)) || (n == 2 && u[0] == 0xc2 && u[1] < 0xa0);
+}
+
+void vr_utf8_tame(char *s)
+{
+	size_t left = strlen(s);
+
+	while (left > 0) {
+		size_t n = vr_utf8_len(s, left);
+
+		if (n == 0 || is_control((const unsigned char *)s, n)) {
+			n = n == 0 ? 1 : n;
+			memset(s, '?', n);
+		}
+		s += n;
+		left -= n;
+	}
 }
