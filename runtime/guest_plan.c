@@ -14,6 +14,7 @@
 #include "base/checked.h"
 #include "base/log.h"
 #include "guest_plan_internal.h"
+#include "oci/spec_check.h"
 #include "seccomp_profile.h"
 
 static struct ap_strv strv(const struct oci_strv *v)
@@ -230,16 +231,26 @@ static int devices(const struct oci_linux *l, struct ap_container *c, struct vr_
 	return 0;
 }
 
-static int sysctls(const struct oci_linux *l, struct ap_container *c, struct vr_err *err)
+/* The agent gets paths: which of dots and slashes separate is decided in one place. */
+static int sysctls(const struct oci_linux *l, struct guest_plan *plan, struct vr_err *err)
 {
+	struct ap_container *c = plan->container;
 	int rc = too_many("linux.sysctl", l->sysctl.n, AP_MAX_SYSCTLS, err);
+	char path[256];
+	const char *key;
 
-	OCI_FOREACH(kv, &l->sysctl)
-	{
-		if (rc == 0) {
-			c->sysctls[c->n_sysctls++] =
-				(struct ap_kv){.key = kv->key, .value = kv->value};
+	for (size_t i = 0; rc == 0 && i < l->sysctl.n; i++) {
+		const struct oci_kv *kv = &l->sysctl.v[i];
+
+		if (oci_sysctl_path(kv->key, path, sizeof(path)) < 0) {
+			return vr_err_set(err, EINVAL, "config.json: linux.sysctl: '%.100s'",
+					  kv->key); /* was checked with the file */
 		}
+		key = guest_plan_keep(plan, strdup(path));
+		if (!key) {
+			return vr_err_set(err, ENOMEM, "config.json: linux.sysctl: out of memory");
+		}
+		c->sysctls[c->n_sysctls++] = (struct ap_kv){.key = key, .value = kv->value};
 	}
 	return rc;
 }
@@ -330,7 +341,7 @@ static int build(const struct oci_spec *spec, struct guest_plan *plan, struct vr
 		rc = devices(l, c, err);
 	}
 	if (rc == 0) {
-		rc = sysctls(l, c, err);
+		rc = sysctls(l, plan, err);
 	}
 	if (rc == 0) {
 		rc = hooks(spec, c, err);

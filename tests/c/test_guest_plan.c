@@ -178,9 +178,9 @@ static void check_container(const struct ap_container *c)
 	ASSERT_STRINGS(&c->masked, "/proc/kcore", "/proc/keys");
 	ASSERT_STRINGS(&c->readonly, "/proc/sys");
 	assert_int_equal(c->n_sysctls, 2);
-	assert_string_equal(c->sysctls[0].key, "net.ipv4.ip_forward");
+	assert_string_equal(c->sysctls[0].key, "net/ipv4/ip_forward");
 	assert_string_equal(c->sysctls[0].value, "1");
-	assert_string_equal(c->sysctls[1].key, "kernel.msgmax");
+	assert_string_equal(c->sysctls[1].key, "kernel/msgmax");
 	assert_int_equal(c->resources.pids_max, 3);
 	assert_int_equal(c->resources.memory_max, AP_UNSET);
 	assert_int_equal(c->n_hooks, 2); /* those of the container's side alone */
@@ -279,6 +279,18 @@ static void umasks_are_what_the_kernel_takes(void **state)
 	plan_of(&p, PROCESS(",'user':{'umask':0}"));
 	assert_int_equal(p.c->process.flags & AP_P_HAS_UMASK, AP_P_HAS_UMASK);
 	assert_int_equal(p.c->process.umask, 0);
+	plan_done(&p);
+}
+
+static void sysctls_are_paths_for_the_agent(void **state)
+{
+	struct planned p;
+
+	(void)state;
+	plan_of(&p, LINUX("'sysctl':{'net.ipv4.conf.eth0/1.rp_filter':'0',"
+			  "'net/ipv4/conf/eth0.1/rp_filter':'1'}"));
+	assert_string_equal(p.c->sysctls[0].key, "net/ipv4/conf/eth0.1/rp_filter");
+	assert_string_equal(p.c->sysctls[1].key, "net/ipv4/conf/eth0.1/rp_filter");
 	plan_done(&p);
 }
 
@@ -484,6 +496,7 @@ int main(void)
 		cmocka_unit_test(deadline_scheduling),
 		cmocka_unit_test(capability_masks),
 		cmocka_unit_test(umasks_are_what_the_kernel_takes),
+		cmocka_unit_test(sysctls_are_paths_for_the_agent),
 		cmocka_unit_test(a_user_namespace_has_the_hosts_ids_outside),
 		cmocka_unit_test(namespaces_by_path_are_new_ones_in_the_guest),
 		cmocka_unit_test(only_virtual_devices_exist),
