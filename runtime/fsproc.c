@@ -146,6 +146,9 @@ static bool vmm_serve(struct fsproc *f)
 	} else if (n == (ssize_t)sizeof(m) && m.op == FS_OP_STOP) {
 		queues_stop(f);
 		answer = 0;
+	} else if (n == (ssize_t)sizeof(m) && m.op == FS_OP_FREEZE) {
+		fs_server_freeze(f->server);
+		answer = 0;
 	}
 	return send(f->plan->vmm_fd, &answer, sizeof(answer), MSG_NOSIGNAL) ==
 	       (ssize_t)sizeof(answer);

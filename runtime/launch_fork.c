@@ -72,6 +72,7 @@ static void run_vmm(struct launch *l)
 		.tty = l->spec->process && l->spec->process->terminal,
 		.stdio = {l->stdio[0], l->stdio[1], l->stdio[2]},
 		.hostname = l->spec->hostname,
+		.readonly_root = l->spec->root->readonly,
 		.create_frame = l->create_frame,
 		.create_len = l->create_len,
 	};
@@ -95,7 +96,7 @@ static void run_fs(struct launch *l)
 		.rootfs = {.fd = l->rootfs_fd,
 			   .path = l->spec->root->path,
 			   /* Writable also for a read-only root: the guest makes its mount
-			    * points first and makes it read-only itself. */
+			    * points first. Then the server is told, see FS_OP_FREEZE. */
 			   .flags = SBX_SHARE_RECURSIVE},
 		.shares = l->guest.shares,
 		.n_shares = l->guest.n_shares,

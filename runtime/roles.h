@@ -127,6 +127,7 @@ struct vmm_plan {
 	bool tty;
 	int stdio[3];
 	const char *hostname;
+	bool readonly_root;
 	const void *create_frame; /* encoded AP_MSG_CREATE, request id 2 */
 	size_t create_len;
 };
@@ -153,7 +154,8 @@ struct shim_signal_msg {
 
 enum fs_op {
 	FS_OP_START = 1,
-	FS_OP_STOP = 2
+	FS_OP_STOP = 2,
+	FS_OP_FREEZE = 3 /* the guest has made its mount points in a read-only root */
 };
 /** vmm -> fs; answered with an int32_t: 0 or -errno */
 struct fs_queue_msg {

@@ -137,6 +137,10 @@ static void create_answered(struct vmproc *p, const struct ap_reply *m)
 		vmproc_refuse(p, &err);
 		return;
 	}
+	if (p->plan->readonly_root && vmproc_devices_freeze_root(p) < 0) {
+		vmproc_fail(p, "the file server can't make the root read-only");
+		return;
+	}
 	p->state = CTL_CREATED;
 	timeline_mark("container prepared");
 	vmproc_procs_defer(p, &p->procs[0], PROC_WORK_RESIZE);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,12 +47,13 @@ struct vmproc_devices {
 	struct virtio_balloon *balloon;
 	struct virtio_dev *list[DEV_COUNT];
 	int slot[DEV_COUNT];
+	pthread_mutex_t fs_lock; /* one question at a time: vCPUs ask, and the loop */
 	bool fs_late; /* the fs process owes an answer, which would be taken for the next one */
 };
 
 /* Ask the fs process and wait: the guest's register write waits for it, too.
  * Syscalls: sendto, recvfrom, poll (roles vmm, vcpu) */
-static int fs_ask(struct vmproc *p, const struct fs_queue_msg *m)
+static int fs_ask_locked(struct vmproc *p, const struct fs_queue_msg *m)
 {
 	struct pollfd pfd = {.fd = p->plan->fs_fd, .events = POLLIN};
 	int32_t answer;
@@ -75,6 +77,17 @@ static int fs_ask(struct vmproc *p, const struct fs_queue_msg *m)
 	return answer > 0 ? -EPROTO : answer;
 }
 
+/* Syscalls: futex (roles vmm, vcpu) */
+static int fs_ask(struct vmproc *p, const struct fs_queue_msg *m)
+{
+	int rc;
+
+	(void)pthread_mutex_lock(&p->dev->fs_lock); /* can't fail for a plain mutex */
+	rc = fs_ask_locked(p, m);
+	(void)pthread_mutex_unlock(&p->dev->fs_lock);
+	return rc;
+}
+
 static int fs_start(void *ctx, const struct virtq_layout *l, unsigned n_queues, uint64_t features)
 {
 	struct fs_queue_msg m = {.op = FS_OP_START, .n_queues = n_queues, .features = features};
@@ -92,6 +105,13 @@ static void fs_stop(void *ctx)
 
 	/* On failure the fs process is dead, which ends the VM by itself. */
 	(void)fs_ask(ctx, &m);
+}
+
+int vmproc_devices_freeze_root(struct vmproc *p)
+{
+	const struct fs_queue_msg m = {.op = FS_OP_FREEZE};
+
+	return fs_ask(p, &m);
 }
 
 static void rng_want_timer(void *ctx, unsigned ms)
@@ -176,7 +196,7 @@ static int wire_one(struct vmproc *p, unsigned i)
 
 int vmproc_devices_create(struct vmproc *p, struct vr_err *err)
 {
-	struct vmproc_devices *d = calloc(1, sizeof(*d));
+	struct vmproc_devices *d = calloc(1, sizeof(*d)); /* zeros are a plain mutex */
 	int rc = d ? create_all(p, d) : -ENOMEM;
 
 	p->dev = d;

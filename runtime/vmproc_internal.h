@@ -142,6 +142,8 @@ int vmproc_devices_cmdline(const struct vmproc *p, const char *base, char *buf, 
 	__attribute__((warn_unused_result));
 /** vmproc_devices_destroy() - after vm_destroy() */
 void vmproc_devices_destroy(struct vmproc *p);
+/** vmproc_devices_freeze_root() - the file server lets nothing in the root be changed any more */
+int vmproc_devices_freeze_root(struct vmproc *p) __attribute__((warn_unused_result));
 void vmproc_devices_kick(struct vmproc *p, uint32_t index);
 void vmproc_devices_tick(struct vmproc *p);
 /** vmproc_console_tail() - the guest's last console lines, one line of printable text */

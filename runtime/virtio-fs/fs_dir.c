@@ -221,7 +221,7 @@ static int rename_names(struct fs_req *r, uint64_t g_newdir, uint32_t flags)
 	if (!S_ISDIR(newdir->type)) {
 		return -ENOTDIR;
 	}
-	if (newdir->share == FS_SHARE_FRAME) {
+	if (fs_share_fixed(r->srv, newdir->share)) {
 		return -EROFS;
 	}
 	/* raw: the C library makes a renameat(2) of it when there are no flags */

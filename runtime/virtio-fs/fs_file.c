@@ -97,6 +97,10 @@ static int open_node(struct fs_server *srv, const struct fs_node *node, uint32_t
 	if (!S_ISREG(node->type)) {
 		return S_ISDIR(node->type) ? -EISDIR : -EPERM;
 	}
+	if (((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC)) &&
+	    fs_share_fixed(srv, node->share)) {
+		return -EROFS;
+	}
 	if ((flags & O_TRUNC) && (g_open_flags & FUSE_OPEN_KILL_SUIDGID)) {
 		rc = fs_cred_drop_fsetid(&srv->cred, &scope);
 		if (rc < 0) {

@@ -67,6 +67,7 @@ struct fs_open {
  * @cfg:     as given
  * @inited:  INIT has been answered
  * @setxattr_ext: the guest sends the long form of SETXATTR
+ * @frozen:  the rootfs share doesn't change any more
  * @cred:    own identity
  * @inodes:  nodes
  * @opens:   handles
@@ -79,6 +80,7 @@ struct fs_server {
 	struct fs_config cfg;
 	bool inited;
 	bool setxattr_ext;
+	bool frozen;
 	struct fs_cred cred;
 	struct fs_inodes inodes;
 	struct fs_table opens;
@@ -118,6 +120,15 @@ struct fs_req {
 typedef int fs_handler(struct fs_req *r);
 
 /* --- fs_server.c: arguments and replies --- */
+
+/** fs_share_fixed() - may nothing in this share be changed (any more)? */
+static inline bool fs_share_fixed(const struct fs_server *srv, enum fs_share share)
+{
+	return share == FS_SHARE_FRAME || (srv->frozen && share == FS_SHARE_ROOTFS);
+}
+
+/** fs_node_fixed() - the same for the node with this id; false when there is none */
+bool fs_node_fixed(const struct fs_server *srv, uint64_t nodeid);
 
 /** fs_req_args() - take the next @len bytes of arguments into a structure; -EINVAL if short */
 int fs_req_args(struct fs_req *r, void *dst, size_t len) __attribute__((warn_unused_result));

@@ -230,6 +230,9 @@ int fs_op_copy_file_range(struct fs_req *r)
 	if (!src || !dst) {
 		return -EBADF;
 	}
+	if (fs_node_fixed(r->srv, in.nodeid_out)) {
+		return -EROFS;
+	}
 	in.len = VR_MIN(in.len, (uint64_t)FS_MAX_COPY);
 	if (in.flags != 0 || !range_ok(in.off_in, in.len) || !range_ok(in.off_out, in.len)) {
 		return -EINVAL;

@@ -96,6 +96,14 @@ int64_t fs_server_handle(struct fs_server *srv, const struct iovec *req, unsigne
 	__attribute__((warn_unused_result));
 
 /**
+ * fs_server_freeze() - from now on nothing at or below `rootfs` changes any more
+ *
+ * Every request that would change it is answered with EROFS, through handles that are
+ * open for writing, too. Survives fs_server_reset(): the guest can't undo it.
+ */
+void fs_server_freeze(struct fs_server *srv);
+
+/**
  * fs_server_reset() - forget the guest: drop all nodes and handles, wait for INIT
  *
  * For a device reset. INIT and DESTROY requests do the same.

@@ -54,3 +54,15 @@ teardown() {
 	[ "${lines[2]}" = cpu0 ]
 	[ "${lines[3]}" = sysfs ]
 }
+
+@test "a read-only root is read-only for the guest's kernel, too, and has its mount points" {
+	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'mount -o remount,rw / 2>/dev/null; touch /x 2>&1; ls -d /new/point; echo "$?"'
+	edit_config "$BATS_TEST_TMPDIR/b" '.root.readonly = true | .process.noNewPrivileges = false
+		| .process.capabilities = {bounding: ["CAP_SYS_ADMIN"], effective: ["CAP_SYS_ADMIN"], permitted: ["CAP_SYS_ADMIN"]}
+		| .mounts += [{destination: "/new/point", type: "tmpfs", source: "tmpfs"}]'
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/b" c1
+	[ "$status" -eq 0 ]
+	[[ "${lines[0]}" == *"Read-only file system"* ]]
+	[ "${lines[1]}" = /new/point ]
+	[ ! -e "$BATS_TEST_TMPDIR/b/rootfs/x" ]
+}

@@ -480,6 +480,44 @@ static void test_frame_is_fixed(void **state)
 	assert_int_equal(fuse_setattr(g, g->rootfs, &set), 0);
 }
 
+/* A read-only root: even what is open for writing, even after the guest starts over. */
+static void test_frozen_root(void **state)
+{
+	struct fuse_setattr_in set = {.valid = FATTR_MODE, .mode = 0777};
+	struct fuse_fallocate_in fa = {.length = 4096};
+	struct fuse_entry_out mounts, dir, e, f;
+	struct fuse_attr attr;
+	uint64_t fh, ro;
+
+	(void)state;
+	assert_int_equal(fuse_create(g, g->rootfs, "f", O_RDWR, 0644, &f, &fh), 0);
+	assert_int_equal(fuse_mkdir(g, g->rootfs, "d", 0755, &dir), 0);
+	assert_int_equal(fuse_write(g, f.nodeid, fh, 0, "12345", 5, 0, 0), 5);
+	fs_server_freeze(g->srv);
+	assert_int_equal(fuse_write(g, f.nodeid, fh, 0, "x", 1, 0, 0), -EROFS);
+	fa.fh = fh;
+	assert_int_equal(fuse_call(g, FUSE_FALLOCATE, f.nodeid, &fa, sizeof(fa), NULL, 0), -EROFS);
+	assert_int_equal(fuse_mkdir(g, dir.nodeid, "x", 0755, &e), -EROFS);
+	assert_int_equal(fuse_name_op(g, FUSE_UNLINK, g->rootfs, "f"), -EROFS);
+	assert_int_equal(fuse_rename(g, g->rootfs, "f", dir.nodeid, "f", 0), -EROFS);
+	assert_int_equal(fuse_setattr(g, f.nodeid, &set), -EROFS);
+	assert_int_equal(fuse_open(g, FUSE_OPEN, f.nodeid, O_WRONLY, &ro), -EROFS);
+	assert_int_equal(fuse_open(g, FUSE_OPEN, f.nodeid, O_RDONLY | O_TRUNC, &ro), -EROFS);
+	assert_int_equal(fuse_create(g, g->rootfs, "n", O_RDWR, 0644, &e, &ro), -EROFS);
+	/* reading goes on, and what is not the root is as before */
+	assert_int_equal(fuse_open(g, FUSE_OPEN, f.nodeid, O_RDONLY, &ro), 0);
+	assert_int_equal(fuse_read(g, FUSE_READ, f.nodeid, ro, 0, 10), 5);
+	assert_int_equal(fuse_lookup(g, FUSE_ROOT_ID, "mounts", &mounts), 0);
+	assert_int_equal(fuse_lookup(g, mounts.nodeid, "0", &e), 0);
+	assert_int_equal(fuse_mkdir(g, e.nodeid, "x", 0755, &dir), 0);
+	assert_int_equal(fuse_rename(g, e.nodeid, "x", g->rootfs, "x", 0), -EROFS);
+	assert_int_equal(fuse_create(g, e.nodeid, "w", O_RDWR, 0644, &dir, &ro), 0);
+	assert_int_equal(fuse_write(g, dir.nodeid, ro, 0, "x", 1, 0, 0), 1);
+	fuse_guest_init(g);
+	assert_int_equal(fuse_mkdir(g, g->rootfs, "x", 0755, &e), -EROFS);
+	assert_int_equal(fuse_getattr(g, g->rootfs, &attr), 0);
+}
+
 static void test_cache_promises(void **state)
 {
 	struct fuse_entry_out e;
@@ -556,6 +594,7 @@ int main(void)
 		T(test_handle_cap),
 		T(test_out_of_fds),
 		T(test_frame_is_fixed),
+		T(test_frozen_root),
 		T(test_cache_promises),
 	};
 
