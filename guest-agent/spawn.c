@@ -92,14 +92,14 @@ static int make_pipe(struct plumbing *pl, int stream)
 	return sys_rc(fcntl(guest, F_SETFL, O_NONBLOCK));
 }
 
-static int make_stream(struct plumbing *pl, uint32_t id, int stream, bool tty)
+static int make_stream(struct plumbing *pl, uint32_t port, int stream, bool tty)
 {
 	int rc = tty ? 0 : make_pipe(pl, stream);
 
 	if (rc < 0) {
 		return rc;
 	}
-	pl->host[stream] = agent_dial(AP_PORT_STDIO(id, stream));
+	pl->host[stream] = agent_dial(port + (uint32_t)stream);
 	return pl->host[stream] < 0 ? pl->host[stream] : 0;
 }
 
@@ -113,7 +113,7 @@ static int plumbing_make(struct plumbing *pl, uint32_t id, const struct ap_proce
 
 	plumbing_init(pl);
 	for (int i = 0; i < 3 && rc == 0; i++) {
-		rc = wanted & (1u << i) ? make_stream(pl, id, i, tty) : 0;
+		rc = wanted & (1u << i) ? make_stream(pl, p->port, i, tty) : 0;
 		if (rc == 0 && pl->child[i] >= 0) {
 			give_pipe(pl->child[i], p->uid);
 		}

@@ -72,6 +72,7 @@ static void run_vmm(struct launch *l)
 		.tty = l->spec->process && l->spec->process->terminal,
 		.stdio = {l->stdio[0], l->stdio[1], l->stdio[2]},
 		.hostname = l->spec->hostname,
+		.stdio_port = l->guest.container->process.port,
 		.readonly_root = l->spec->root->readonly,
 		.create_frame = l->create_frame,
 		.create_len = l->create_len,

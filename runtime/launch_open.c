@@ -15,6 +15,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -345,7 +346,13 @@ static int open_trees(struct launch *l, struct vr_err *err)
 static int encode_create(struct launch *l, struct vr_err *err)
 {
 	size_t cap = AP_HEADER_LEN + AP_FRAME_MAX;
+	uint32_t bits;
 	long n;
+
+	if (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits)) {
+		return vr_err_sys(err, errno, "get random bytes");
+	}
+	l->guest.container->process.port = AP_PORT_STDIO(bits);
 
 	l->create_frame = malloc(cap);
 	if (!l->create_frame) {

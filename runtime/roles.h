@@ -128,6 +128,7 @@ struct vmm_plan {
 	int stdio[3];
 	const char *hostname;
 	bool readonly_root;
+	uint32_t stdio_port;	  /* of init, as in @create_frame */
 	const void *create_frame; /* encoded AP_MSG_CREATE, request id 2 */
 	size_t create_len;
 };

@@ -69,6 +69,7 @@ static int proc_send(struct vmproc *p, int client, struct vproc *v, struct work 
 	}
 	slot->proc = v->id;
 	w->exec.proc = v->id;
+	w->exec.process.port = v->port;
 	v->rows = w->exec.process.rows;
 	v->cols = w->exec.process.cols;
 	return vmproc_agent_send(p, slot, w->frame,

@@ -77,6 +77,7 @@ struct vproc {
 	bool tty;
 	uint8_t status;
 	uint32_t id;
+	uint32_t port; /* of its streams, the first one's */
 	uint32_t host_pid;
 	uint16_t rows;
 	uint16_t cols;

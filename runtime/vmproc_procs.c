@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -86,6 +87,7 @@ void vmproc_procs_init(struct vmproc *p)
 
 	proc_init(p, 0, plan->tty, rfd, wfd);
 	p->procs[0].shim_fd = plan->shim_fd;
+	p->procs[0].port = plan->stdio_port;
 }
 
 struct vproc *vmproc_procs_find(struct vmproc *p, uint32_t id)
@@ -98,9 +100,36 @@ struct vproc *vmproc_procs_find(struct vmproc *p, uint32_t id)
 	return NULL;
 }
 
+/*
+ * Nobody in the guest but the agent is told it, and nobody can guess it in the time that the
+ * agent takes. Syscalls: getrandom (role vmm)
+ */
+static int port_choose(struct vmproc *p, uint32_t *out)
+{
+	uint32_t bits;
+	bool taken;
+
+	do {
+		if (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits)) {
+			return -EIO;
+		}
+		taken = false;
+		for (uint32_t slot = 0; slot < VMPROC_MAX_PROCS; slot++) {
+			taken |= p->procs[slot].used && p->procs[slot].port == AP_PORT_STDIO(bits);
+		}
+	} while (taken); /* ends: there are fewer processes than ports */
+	*out = AP_PORT_STDIO(bits);
+	return 0;
+}
+
 struct vproc *vmproc_procs_add(struct vmproc *p, bool tty, const int rfd[VMPROC_STREAMS],
 			       const int wfd[VMPROC_STREAMS])
 {
+	uint32_t port;
+
+	if (port_choose(p, &port) < 0) {
+		return NULL;
+	}
 	for (uint32_t slot = 1; slot < VMPROC_MAX_PROCS; slot++) {
 		if (p->procs[slot].used) {
 			continue;
@@ -110,6 +139,7 @@ struct vproc *vmproc_procs_add(struct vmproc *p, bool tty, const int rfd[VMPROC_
 		} while (vmproc_procs_find(p, p->last_proc));
 		proc_init(p, slot, tty, rfd, wfd);
 		p->procs[slot].id = p->last_proc;
+		p->procs[slot].port = port;
 		return &p->procs[slot];
 	}
 	return NULL;
@@ -226,17 +256,13 @@ void vmproc_procs_work(struct vmproc *p, uint32_t index)
 int vmproc_procs_accept(struct vmproc *p, uint32_t port, struct vsock_conn *conn,
 			const struct vsock_endpoint **ep, void **ep_ctx)
 {
-	uint32_t id, s;
+	uint32_t s = port % 4;
 
-	if (port < AP_PORT_STDIO_BASE) {
-		return -ECONNREFUSED;
-	}
-	id = (port - AP_PORT_STDIO_BASE) / 4;
-	s = (port - AP_PORT_STDIO_BASE) % 4;
 	for (uint32_t slot = 0; slot < VMPROC_MAX_PROCS; slot++) {
 		struct vproc *v = &p->procs[slot];
 
-		if (!v->used || v->id != id || s >= v->n_streams || v->streams[s].attached) {
+		if (!v->used || v->port != port - s || s >= v->n_streams ||
+		    v->streams[s].attached) {
 			continue;
 		}
 		/* Bytes may flow only once the vsock has told the guest of the connection. */

@@ -137,6 +137,9 @@ static int process_check(const void *obj)
 	if (p->oom_score_adj < -1000 || p->oom_score_adj > 1000) {
 		return -EPROTO;
 	}
+	if (p->port != 0 && p->port != AP_PORT_STDIO(p->port)) {
+		return -EPROTO;
+	}
 	return has_filter == (p->n_seccomp > 0) ? 0 : -EPROTO;
 }
 
@@ -162,6 +165,7 @@ static const struct apc_field process_f[] = {
 	U32(19, ap_process, seccomp_flags, ANY32),
 	U16(20, ap_process, rows, UINT16_MAX),
 	U16(21, ap_process, cols, UINT16_MAX),
+	U32(22, ap_process, port, AP_PORT_STDIO(UINT32_MAX)),
 };
 TABLE(process_t, process_f, process_check);
 

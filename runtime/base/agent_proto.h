@@ -29,16 +29,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AP_VERSION	   1u
-#define AP_HEADER_LEN	   12u
-#define AP_FRAME_MAX	   (1024u * 1024u) /* payload bytes, the header not counted */
-#define AP_PORT_CONTROL	   1024u
-#define AP_PORT_STDIO_BASE 0x10000u
-#define AP_PROC_ID_MAX	   0xffffffu /* so that every stdio port is a valid u32 */
+#define AP_VERSION	2u
+#define AP_HEADER_LEN	12u
+#define AP_FRAME_MAX	(1024u * 1024u) /* payload bytes, the header not counted */
+#define AP_PORT_CONTROL 1024u
+#define AP_PROC_ID_MAX	0xffffffu
 
-/** AP_PORT_STDIO() - host port of stream @s (0 stdin, 1 stdout, 2 stderr) of process @p.
- *  A terminal has one connection, both ways, on stream 0. */
-#define AP_PORT_STDIO(p, s) (AP_PORT_STDIO_BASE + (uint32_t)(p)*4u + (uint32_t)(s))
+/*
+ * Stream s (0 stdin, 1 stdout, 2 stderr) of a process connects to its ap_process.port + s; a
+ * terminal has one connection, both ways, on stream 0. The number is a secret between host and
+ * agent: whoever else in the guest can open vsock connections can't guess it.
+ */
+#define AP_PORT_STDIO_MIN 0x40000000u
+#define AP_PORT_STDIO(bits)                                                                        \
+	(AP_PORT_STDIO_MIN | ((uint32_t)(bits)&0x3ffffffcu)) /* of random bits */
 
 /* Hard limits. An encoder refuses more with -E2BIG, a decoder with -EPROTO. */
 #define AP_MAX_PROCS	   128u	  /* processes alive at once: init and execs */
@@ -320,6 +324,7 @@ struct ap_process {
 	uint32_t seccomp_flags;
 	uint16_t rows;
 	uint16_t cols;
+	uint32_t port; /* of its streams: 0 for a process without, else from AP_PORT_STDIO() */
 };
 
 #define AP_NO_SHARE 0xffffffffu

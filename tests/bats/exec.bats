@@ -186,3 +186,25 @@ no_process() {
 	wait_for 20 pod exec p1 test -s /later
 	pod rm -f -t 0 p1
 }
+
+@test "fifty processes at once, each with its own output and status" {
+	make_bundle "$BATS_TEST_TMPDIR/m" sleep 1000
+	create "$BATS_TEST_TMPDIR/m" m1
+	volt start m1
+	LIMIT=600
+	for i in $(seq 50); do
+		{
+			status=0
+			volt exec m1 sh -c "echo out-$i; exit $i" > "$BATS_TEST_TMPDIR/out.$i" 2> "$BATS_TEST_TMPDIR/err.$i" 3>&- || status=$?
+			echo "$status" > "$BATS_TEST_TMPDIR/status.$i"
+		} &
+	done
+	wait
+	for i in $(seq 50); do
+		[ "$(cat "$BATS_TEST_TMPDIR/out.$i")" = "out-$i" ] || {
+			cat "$BATS_TEST_TMPDIR/err.$i"
+			return 1
+		}
+		[ "$(cat "$BATS_TEST_TMPDIR/status.$i")" = "$i" ]
+	done
+}

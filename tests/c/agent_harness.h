@@ -205,9 +205,12 @@ static int host_conn(struct host *h, uint32_t port)
 	return -1;
 }
 
+/* A secret, but not here. */
+#define TEST_PORT(proc) AP_PORT_STDIO((proc)*4096u)
+
 static int host_stdio(struct host *h, uint32_t proc, uint32_t stream)
 {
-	return host_conn(h, AP_PORT_STDIO(proc, stream));
+	return host_conn(h, TEST_PORT(proc) + stream);
 }
 
 static struct host *host_start(void)
@@ -364,7 +367,8 @@ static void spec_shell(struct ap_process *p, const char *script)
 	*p = (struct ap_process){.args = strings(a, 3),
 				 .env = strings(harness_env, 1),
 				 .cwd = "/",
-				 .stdio = AP_STDIO_OUT | AP_STDIO_ERR};
+				 .stdio = AP_STDIO_OUT | AP_STDIO_ERR,
+				 .port = TEST_PORT(0)};
 }
 
 static void add_mount(struct ap_container *c, const char *dest, const char *type, const char *data,

@@ -22,6 +22,7 @@ static struct ap_reply *exec_shell(struct host *h, uint32_t id, const char *scri
 	spec_shell(&m.process, script);
 	m.process.flags = flags;
 	m.process.stdio = stdio;
+	m.process.port = TEST_PORT(id);
 	return ASK(h, exec, &m);
 }
 

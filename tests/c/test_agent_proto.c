@@ -40,6 +40,7 @@ static void fill_process(struct ap_process *p)
 	memset(p, 0, sizeof(*p));
 	p->flags = AP_P_TTY | AP_P_HAS_SECCOMP | AP_P_HAS_OOM;
 	p->stdio = AP_STDIO_ALL;
+	p->port = AP_PORT_STDIO(0x12345678);
 	p->args = (struct ap_strv){.count = 4, .vec = args};
 	p->env = (struct ap_strv){.count = 2, .vec = env};
 	p->cwd = "/tmp";
@@ -125,6 +126,7 @@ static void check_process(const struct ap_process *p)
 	assert_int_equal(p->n_seccomp, 2);
 	assert_int_equal(p->seccomp[8], 6);
 	assert_int_equal(p->cols, UINT16_MAX);
+	assert_int_equal(p->port, 0x52345678);
 }
 
 static void create_round_trip(void **state)
@@ -267,6 +269,33 @@ static void guest_messages_round_trip(void **state)
 	assert_int_equal(ap_decode_ps(r.body, r.body_len, ps, 1, &n), -EPROTO);
 	r.fail = AP_FAIL_SETUP; /* a failure with code 0 */
 	assert_int_equal(ap_encode_reply(&r, 8, frame, sizeof(frame)), -EINVAL);
+}
+
+static void stream_ports_are_of_their_own(void **state)
+{
+	static const uint32_t bad[] = {1,
+				       4,
+				       AP_PORT_CONTROL,
+				       0x10000,
+				       AP_PORT_STDIO_MIN - 4,
+				       AP_PORT_STDIO_MIN + 1,
+				       AP_PORT_STDIO_MIN + 3,
+				       0x80000000u,
+				       UINT32_MAX};
+	static struct ap_exec e;
+
+	(void)state;
+	e.proc = 1;
+	fill_process(&e.process);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		e.process.port = bad[i];
+		assert_int_equal(ap_encode_exec(&e, 1, frame, sizeof(frame)), -EINVAL);
+	}
+	e.process.port = 0; /* no streams */
+	assert_true(ap_encode_exec(&e, 1, frame, sizeof(frame)) > 0);
+	assert_int_equal(AP_PORT_STDIO(0), AP_PORT_STDIO_MIN);
+	assert_int_equal(AP_PORT_STDIO(UINT32_MAX), 0x7ffffffc);
+	assert_true(AP_PORT_STDIO(UINT32_MAX) + 3 > AP_PORT_STDIO(UINT32_MAX)); /* no overflow */
 }
 
 static void every_prefix_is_refused(void **state)
@@ -473,6 +502,7 @@ int main(void)
 		cmocka_unit_test(container_without_process),
 		cmocka_unit_test(small_requests_round_trip),
 		cmocka_unit_test(guest_messages_round_trip),
+		cmocka_unit_test(stream_ports_are_of_their_own),
 		cmocka_unit_test(every_prefix_is_refused),
 		cmocka_unit_test(mutations_stay_inside),
 		cmocka_unit_test(tags_order_and_lengths),
