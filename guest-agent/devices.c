@@ -32,6 +32,50 @@ static const struct {
 	{"/proc/kcore", "/dev/core"},
 };
 
+/* Disks of the machine, by the number in their serial; 0 where there is none. */
+#define MAX_DISKS 16u
+static dev_t disks[MAX_DISKS];
+
+static bool sysfs_text(const char *disk, const char *file, char *buf, size_t cap)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/block/%s/%s", disk, file);
+	if (sys_read_file(-1, path, buf, cap) <= 0) {
+		return false;
+	}
+	buf[strcspn(buf, "\n")] = '\0';
+	return true;
+}
+
+/* Numbers of the disk with serial "volt-@index": the order of probing need not be ours. */
+static dev_t disk_find(uint32_t index)
+{
+	char want[24];
+	char name[8] = "vda";
+	char text[64];
+	unsigned major_nr, minor_nr;
+
+	snprintf(want, sizeof(want), "volt-%u", index);
+	for (unsigned i = 0; i < MAX_DISKS; i++) {
+		name[2] = (char)('a' + i);
+		if (sysfs_text(name, "serial", text, sizeof(text)) && strcmp(text, want) == 0 &&
+		    sysfs_text(name, "dev", text, sizeof(text)) &&
+		    sscanf(text, "%u:%u", &major_nr, &minor_nr) == 2) {
+			return makedev(major_nr, minor_nr);
+		}
+	}
+	return 0;
+}
+
+static dev_t dev_of(const struct ap_device *d)
+{
+	if (d->type == 'b' && d->major == AP_DEV_DISK) {
+		return d->minor < MAX_DISKS ? disks[d->minor] : 0;
+	}
+	return makedev(d->major, d->minor);
+}
+
 static mode_t node_type(const struct ap_device *d)
 {
 	return d->type == 'c' ? S_IFCHR : d->type == 'b' ? S_IFBLK : S_IFIFO;
@@ -39,7 +83,7 @@ static mode_t node_type(const struct ap_device *d)
 
 static int make_node(int dir, const char *name, const struct ap_device *d)
 {
-	if (mknodat(dir, name, node_type(d) | d->mode, makedev(d->major, d->minor)) < 0 ||
+	if (mknodat(dir, name, node_type(d) | d->mode, dev_of(d)) < 0 ||
 	    fchmodat(dir, name, d->mode, 0) < 0 ||
 	    fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0) {
 		return -errno;
@@ -67,6 +111,15 @@ int devices_stage(const struct ap_container *c, struct fail *f)
 		rc = stage_one(dir, i, &defaults[i]);
 	}
 	for (uint32_t i = 0; i < c->n_devices && rc == 0; i++) {
+		const struct ap_device *d = &c->devices[i];
+
+		if (d->type == 'b' && d->major == AP_DEV_DISK && d->minor < MAX_DISKS) {
+			disks[d->minor] = disk_find(d->minor);
+		}
+		if (d->type == 'b' && dev_of(d) == 0) {
+			rc = fail_set(f, "devices", -ENODEV, "disk for '%s'", d->path);
+			goto out;
+		}
 		rc = stage_one(dir, N_DEFAULTS + i, &c->devices[i]);
 		if (rc) {
 			fail_set(f, "devices", rc, "device node '%s'", c->devices[i].path);
@@ -107,8 +160,7 @@ static bool same_node(int dir, const char *name, const struct ap_device *d)
 	struct stat st;
 
 	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       (st.st_mode & S_IFMT) == node_type(d) &&
-	       (d->type == 'p' || st.st_rdev == makedev(d->major, d->minor));
+	       (st.st_mode & S_IFMT) == node_type(d) && (d->type == 'p' || st.st_rdev == dev_of(d));
 }
 
 static int place_node(int root, const struct ap_device *d, size_t i)

@@ -13,6 +13,7 @@
 
 #include "base/checked.h"
 #include "base/log.h"
+#include "disks.h"
 #include "guest_plan_internal.h"
 #include "oci/spec_check.h"
 #include "seccomp_profile.h"
@@ -205,11 +206,39 @@ static bool device_is_virtual(const struct oci_device *d)
 	return false;
 }
 
-static int devices(const struct oci_linux *l, struct ap_container *c, struct vr_err *err)
+/* Return: 1 when it is one, with the numbers the agent knows it by; 0; or -E2BIG */
+static int disk(const struct oci_linux *l, const struct oci_device *d, struct guest_plan *plan,
+		struct ap_device *out, struct vr_err *err)
 {
+	bool ro = false;
+
+	if (!disk_is_meant(l->resources, d, &ro)) {
+		return 0;
+	}
+	if (plan->n_disks == VMM_DISKS_MAX) {
+		return vr_err_set(err, E2BIG,
+				  "config.json: linux.devices: '%s': more than %u block devices",
+				  d->path, VMM_DISKS_MAX);
+	}
+	out->major = AP_DEV_DISK;
+	out->minor = plan->n_disks;
+	plan->disks[plan->n_disks++] = (struct guest_disk){.dev = d, .ro = ro};
+	return 1;
+}
+
+static int devices(const struct oci_linux *l, struct guest_plan *plan, struct vr_err *err)
+{
+	struct ap_container *c = plan->container;
+
 	OCI_FOREACH(d, &l->devices)
 	{
-		if (!device_is_virtual(d)) {
+		struct ap_device node = {.major = (uint32_t)d->major, .minor = (uint32_t)d->minor};
+		int is_disk = disk(l, d, plan, &node, err);
+
+		if (is_disk < 0) {
+			return is_disk;
+		}
+		if (!is_disk && !device_is_virtual(d)) {
 			vr_debug("config.json: linux.devices: '%s' is a device of the host, left "
 				 "out",
 				 d->path);
@@ -221,8 +250,8 @@ static int devices(const struct oci_linux *l, struct ap_container *c, struct vr_
 		c->devices[c->n_devices++] = (struct ap_device){
 			.path = d->path,
 			.type = (uint32_t)d->type,
-			.major = (uint32_t)d->major,
-			.minor = (uint32_t)d->minor,
+			.major = node.major,
+			.minor = node.minor,
 			.mode = d->file_mode.set ? d->file_mode.v & 07777 : 0666,
 			.uid = d->uid.set ? d->uid.v : 0,
 			.gid = d->gid.set ? d->gid.v : 0,
@@ -338,7 +367,7 @@ static int build(const struct oci_spec *spec, struct guest_plan *plan, struct vr
 		rc = guest_plan_mounts(spec, plan, err);
 	}
 	if (rc == 0) {
-		rc = devices(l, c, err);
+		rc = devices(l, plan, err);
 	}
 	if (rc == 0) {
 		rc = sysctls(l, plan, err);

@@ -14,6 +14,7 @@
 
 #include "base/agent_proto.h"
 #include "oci/spec.h"
+#include "roles.h"
 #include "sandbox/tree.h"
 
 /** struct guest_bind - where a share is mounted, for the shim's view of the container */
@@ -23,12 +24,20 @@ struct guest_bind {
 	const struct oci_mount *mount;
 };
 
+/** struct guest_disk - block device of the host; its index is the number in its serial */
+struct guest_disk {
+	const struct oci_device *dev;
+	bool ro;
+};
+
 /**
  * struct guest_plan - the result; strings are borrowed from the spec or kept in @texts
  * @container: heap, about 80 KiB
  * @shares:    sources of binds, in the order of their N in mounts/N; path only, fd is -1
  */
 struct guest_plan {
+	struct guest_disk disks[VMM_DISKS_MAX];
+	unsigned n_disks;
 	struct ap_container *container;
 	struct sbx_share *shares;
 	struct guest_bind *binds;

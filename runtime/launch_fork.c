@@ -73,6 +73,8 @@ static void run_vmm(struct launch *l)
 		.stdio = {l->stdio[0], l->stdio[1], l->stdio[2]},
 		.hostname = l->spec->hostname,
 		.stdio_port = l->guest.container->process.port,
+		.disks = l->disks,
+		.n_disks = l->guest.n_disks,
 		.readonly_root = l->spec->root->readonly,
 		.create_frame = l->create_frame,
 		.create_len = l->create_len,

@@ -57,6 +57,7 @@ struct launch {
 	int pair_fs_vmm[2];
 	struct fs_wires wires;
 	struct console console;
+	struct vmm_disk disks[VMM_DISKS_MAX];
 	int stdio[3];
 	int ns_fds[OCI_NS_COUNT];
 	unsigned n_ns_fds;

@@ -26,6 +26,7 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "control.h"
+#include "disks.h"
 #include "sandbox/mounts.h"
 #include "sandbox/namespaces.h"
 #include "stream.h"
@@ -57,6 +58,9 @@ void launch_init(struct launch *l, const struct globals *g, const struct launch_
 	l->wires.irq_fd = -1;
 	for (unsigned q = 0; q < FS_QUEUES; q++) {
 		l->wires.kick_fd[q] = -1;
+	}
+	for (unsigned i = 0; i < VMM_DISKS_MAX; i++) {
+		l->disks[i].fd = -1;
 	}
 	l->console = (struct console){.master = -1, .slave = -1};
 	for (unsigned i = 0; i < 3; i++) {
@@ -102,6 +106,9 @@ void launch_finish(struct launch *l)
 	}
 	launch_userns_finish(l);
 	console_close(&l->console);
+	for (unsigned i = 0; i < VMM_DISKS_MAX; i++) {
+		vr_close_reset(&l->disks[i].fd);
+	}
 	if (l->wires.irq_status) {
 		(void)munmap(l->wires.irq_status, sizeof(*l->wires.irq_status));
 	}
@@ -218,6 +225,18 @@ static int open_terminal(struct launch *l, struct vr_err *err)
 		l->stdio[i] = stream_reopen_fd(l->stdio[i]);
 	}
 	return 0;
+}
+
+static int open_disks(struct launch *l, struct vr_err *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < l->guest.n_disks; i++) {
+		l->disks[i].ro = l->guest.disks[i].ro;
+		rc = disk_open(l->guest.disks[i].dev, l->disks[i].ro, &l->disks[i].fd,
+			       &l->disks[i].bytes, err);
+	}
+	return rc;
 }
 
 static int open_stdio(struct launch *l, struct vr_err *err)
@@ -371,8 +390,8 @@ static int encode_create(struct launch *l, struct vr_err *err)
 int launch_open(struct launch *l, int dirfd, struct vr_err *err)
 {
 	int (*const steps[])(struct launch *, struct vr_err *) = {
-		open_namespaces, launch_userns_open, encode_create, open_machine,
-		open_pairs,	 open_wires,	     open_stdio,    open_trees,
+		open_namespaces, launch_userns_open, encode_create, open_machine, open_pairs,
+		open_wires,	 open_stdio,	     open_trees,    open_disks,
 	};
 	int rc;
 

@@ -107,6 +107,15 @@ struct fs_plan {
 	uint32_t gid;
 };
 
+#define VMM_DISKS_MAX 4u
+
+/** struct vmm_disk - a block device of the host; see disks.h */
+struct vmm_disk {
+	int fd;
+	bool ro;
+	uint64_t bytes;
+};
+
 struct vmm_plan {
 	const char *id;
 	int report_fd;
@@ -128,6 +137,8 @@ struct vmm_plan {
 	int stdio[3];
 	const char *hostname;
 	bool readonly_root;
+	const struct vmm_disk *disks;
+	unsigned n_disks;
 	uint32_t stdio_port;	  /* of init, as in @create_frame */
 	const void *create_frame; /* encoded AP_MSG_CREATE, request id 2 */
 	size_t create_len;

@@ -344,15 +344,36 @@ static int narrow(struct vmproc *p, struct vr_err *err)
 static int prepare(struct vmproc *p, struct vr_err *err)
 {
 	const struct vmm_plan *plan = p->plan;
-	const int keep[] = {
-		plan->report_fd, plan->shim_fd,	     plan->fs_fd,	 plan->alive_fd,
-		plan->reason_fd, plan->control_fd,   plan->kvm_fd,	 plan->kernel_fd,
-		plan->ram_fd,	 plan->initramfs_fd, plan->wires.irq_fd, plan->wires.kick_fd[0],
-		plan->stdio[0],	 plan->stdio[1],     plan->stdio[2],	 plan->wires.kick_fd[1],
+	int keep[] = {
+		plan->report_fd,
+		plan->shim_fd,
+		plan->fs_fd,
+		plan->alive_fd,
+		plan->reason_fd,
+		plan->control_fd,
+		plan->kvm_fd,
+		plan->kernel_fd,
+		plan->ram_fd,
+		plan->initramfs_fd,
+		plan->wires.irq_fd,
+		plan->wires.kick_fd[0],
+		plan->stdio[0],
+		plan->stdio[1],
+		plan->stdio[2],
+		plan->wires.kick_fd[1],
 		vr_log_fd(),
+		-1,
+		-1,
+		-1,
+		-1, /* the disks */
 	};
+	const size_t first_disk = VR_ARRAY_SIZE(keep) - VMM_DISKS_MAX;
 	int rc;
 
+	_Static_assert(VMM_DISKS_MAX == 4, "room above");
+	for (unsigned i = 0; i < plan->n_disks; i++) {
+		keep[first_disk + i] = plan->disks[i].fd;
+	}
 	role_stdio_null(plan->null_fd);
 	rc = sbx_close_fds(keep, VR_ARRAY_SIZE(keep));
 	if (rc < 0) {

@@ -170,7 +170,7 @@ static void fs_wires_take(const struct fs_wires *wires, struct virtio_dev *dev)
 	}
 }
 
-static void on_fault(void *ctx, struct virtio_dev *dev)
+void vmproc_device_fault(void *ctx, struct virtio_dev *dev)
 {
 	(void)ctx;
 	vr_warn("guest broke the rules of device %s (%llu times): %s", dev->ops->name,
@@ -182,7 +182,7 @@ static int wire_one(struct vmproc *p, unsigned i)
 	struct virtio_dev *dev = p->dev->list[i];
 	int slot, rc = 0;
 
-	dev->on_fault = on_fault;
+	dev->on_fault = vmproc_device_fault;
 	slot = vm_add_device(p->vm, dev);
 	if (slot < 0) {
 		return slot;
@@ -213,6 +213,9 @@ int vmproc_devices_create(struct vmproc *p, struct vr_err *err)
 		rc = wire_one(p, i);
 	}
 	if (rc == 0) {
+		rc = vmproc_disks_create(p);
+	}
+	if (rc == 0) {
 		rc = loop_add(p->loop, vsock_event_fd(p->vsock), EPOLLIN, EV_KICK, KICK_VSOCK_WORK);
 	}
 	if (rc < 0) {
@@ -232,6 +235,9 @@ int vmproc_devices_cmdline(const struct vmproc *p, const char *base, char *buf, 
 	for (unsigned i = 0; rc == 0 && i < DEV_COUNT; i++) {
 		rc = cmdline_add_virtio(&c, p->dev->slot[i]);
 	}
+	if (rc == 0) {
+		rc = vmproc_disks_cmdline(p, &c);
+	}
 	if (rc == 0 && c.len >= cap) {
 		rc = -E2BIG;
 	}
@@ -249,6 +255,8 @@ void vmproc_devices_kick(struct vmproc *p, uint32_t index)
 		vsock_work(p->vsock);
 	} else if (i < DEV_COUNT) {
 		virtio_dev_kicked(p->dev->list[i], index & 0xff);
+	} else {
+		vmproc_disks_kick(p, index);
 	}
 }
 
@@ -305,6 +313,7 @@ void vmproc_devices_destroy(struct vmproc *p)
 	if (!d) {
 		return;
 	}
+	vmproc_disks_destroy(p);
 	vsock_destroy(p->vsock);
 	virtio_fs_destroy(d->fs);
 	virtio_rng_destroy(d->rng);

@@ -4,6 +4,7 @@
  *
  *   vmproc.c         start, event dispatch, end
  *   vmproc_devices.c the VM and its device array
+ *   vmproc_disks.c   disks beside it
  *   vmproc_agent.c   what the guest agent says
  *   vmproc_control.c what verbs ask
  *   vmproc_procs.c   guest processes, their streams and shims
@@ -103,6 +104,8 @@ struct vpending {
 };
 
 struct vmproc_devices;
+struct vmproc_disks;
+struct cmdline;
 
 struct vmproc {
 	const struct vmm_plan *plan;
@@ -110,6 +113,7 @@ struct vmproc {
 	struct gmem *mem;
 	struct vm *vm;
 	struct vmproc_devices *dev;
+	struct vmproc_disks *disks;
 	struct vsock *vsock; /* borrowed from dev */
 	struct agent_client *agent;
 	enum ctl_state state;
@@ -143,6 +147,17 @@ int vmproc_devices_cmdline(const struct vmproc *p, const char *base, char *buf, 
 	__attribute__((warn_unused_result));
 /** vmproc_devices_destroy() - after vm_destroy() */
 void vmproc_devices_destroy(struct vmproc *p);
+/** vmproc_device_fault() - says that the guest broke a device's rules; for virtio_dev.on_fault */
+void vmproc_device_fault(void *ctx, struct virtio_dev *dev);
+
+/* vmproc_disks.c: the same for what config.json adds */
+int vmproc_disks_create(struct vmproc *p) __attribute__((warn_unused_result));
+int vmproc_disks_cmdline(const struct vmproc *p, struct cmdline *c)
+	__attribute__((warn_unused_result));
+void vmproc_disks_kick(struct vmproc *p, uint32_t index);
+void vmproc_disks_destroy(struct vmproc *p);
+
+/* vmproc_devices.c again */
 /** vmproc_devices_freeze_root() - the file server lets nothing in the root be changed any more */
 int vmproc_devices_freeze_root(struct vmproc *p) __attribute__((warn_unused_result));
 void vmproc_devices_kick(struct vmproc *p, uint32_t index);

@@ -328,6 +328,7 @@ struct ap_process {
 };
 
 #define AP_NO_SHARE 0xffffffffu
+#define AP_DEV_DISK 0xffffffffu /* as the major number of a block device: the disk "volt-MINOR" */
 
 #define AP_M_FILE      (1u << 0) /* the source is not a directory: make a missing target a file */
 #define AP_M_TMPCOPYUP (1u << 1) /* tmpfs only: copy what the target holds into it */

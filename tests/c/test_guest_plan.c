@@ -282,6 +282,49 @@ static void umasks_are_what_the_kernel_takes(void **state)
 	plan_done(&p);
 }
 
+#define RULES "'resources':{'devices':[{'allow':false,'access':'rwm'},"
+
+static void named_block_devices_are_disks(void **state)
+{
+	struct planned p;
+
+	(void)state;
+	plan_of(&p,
+		LINUX("'devices':[{'path':'/dev/a','type':'b','major':8,'minor':0},"
+		      "{'path':'/dev/b','type':'b','major':8,'minor':16,'fileMode':432,'gid':6},"
+		      "{'path':'/dev/c','type':'b','major':8,'minor':32},"
+		      "{'path':'/dev/d','type':'b','major':8,'minor':48}]," RULES
+		      "{'allow':true,'type':'b','major':8,'minor':16,'access':'rwm'},"
+		      "{'allow':true,'type':'b','major':8,'minor':32,'access':'r'},"
+		      "{'allow':true,'type':'b','major':8,'minor':48,'access':'rwm'},"
+		      "{'allow':false,'type':'b','major':8,'minor':48,'access':'rwm'}]}"));
+	assert_int_equal(p.plan.n_disks, 2);
+	assert_int_equal(p.plan.disks[0].dev->minor, 16);
+	assert_false(p.plan.disks[0].ro);
+	assert_true(p.plan.disks[1].ro);
+	assert_int_equal(p.c->n_devices, 2);
+	assert_string_equal(p.c->devices[0].path, "/dev/b");
+	assert_int_equal(p.c->devices[0].major, AP_DEV_DISK);
+	assert_int_equal(p.c->devices[0].minor, 0);
+	assert_int_equal(p.c->devices[0].mode, 0660);
+	assert_int_equal(p.c->devices[0].gid, 6);
+	assert_int_equal(p.c->devices[1].minor, 1);
+	plan_done(&p);
+	/* A privileged container lists them all and allows everything: that gives none away. */
+	plan_of(&p, LINUX("'devices':[{'path':'/dev/a','type':'b','major':8,'minor':0}],"
+			  "'resources':{'devices':[{'allow':true,'access':'rwm'}]}"));
+	assert_int_equal(p.plan.n_disks, 0);
+	assert_int_equal(p.c->n_devices, 0);
+	plan_done(&p);
+	plan_refused(LINUX("'devices':[{'path':'/a','type':'b','major':8,'minor':0},"
+			   "{'path':'/b','type':'b','major':8,'minor':0},"
+			   "{'path':'/c','type':'b','major':8,'minor':0},"
+			   "{'path':'/d','type':'b','major':8,'minor':0},"
+			   "{'path':'/e','type':'b','major':8,'minor':0}]," RULES
+			   "{'allow':true,'type':'b','major':8,'minor':0}]}"),
+		     E2BIG, "config.json: linux.devices: '/e': more than 4 block devices");
+}
+
 static void sysctls_are_paths_for_the_agent(void **state)
 {
 	struct planned p;
@@ -496,6 +539,7 @@ int main(void)
 		cmocka_unit_test(deadline_scheduling),
 		cmocka_unit_test(capability_masks),
 		cmocka_unit_test(umasks_are_what_the_kernel_takes),
+		cmocka_unit_test(named_block_devices_are_disks),
 		cmocka_unit_test(sysctls_are_paths_for_the_agent),
 		cmocka_unit_test(a_user_namespace_has_the_hosts_ids_outside),
 		cmocka_unit_test(namespaces_by_path_are_new_ones_in_the_guest),
