@@ -62,14 +62,10 @@ static int open_existing(struct launch *l, const char *path, struct userns_maps 
 static int open_container(struct launch *l, struct userns_maps *maps, struct vr_err *err)
 {
 	const struct oci_namespace *ns = find(l->spec->linux_);
-	vr_autofree struct userns_maps *same = calloc(1, sizeof(*same));
 	int rc;
 
 	if (!ns) {
 		return 0;
-	}
-	if (!same) {
-		return vr_err_set(err, ENOMEM, WHERE ": out of memory");
 	}
 	if (ns->path) {
 		rc = open_existing(l, ns->path, maps, err);
@@ -84,10 +80,10 @@ static int open_container(struct launch *l, struct userns_maps *maps, struct vr_
 			return vr_err_wrap(err, "config.json: linux.uidMappings");
 		}
 	}
-	userns_maps_same(maps, same);
-	l->fs_uid = userns_first(same->uid, same->n_uid);
-	l->fs_gid = userns_first(same->gid, same->n_gid);
-	rc = userns_make(same, &l->fs_userns_fd, err);
+	userns_maps_same(maps, maps);
+	l->fs_uid = userns_first(maps->uid, maps->n_uid);
+	l->fs_gid = userns_first(maps->gid, maps->n_gid);
+	rc = userns_make(maps, &l->fs_userns_fd, err);
 	return rc < 0 ? vr_err_wrap(err, "the file server's user namespace") : 0;
 }
 

@@ -43,7 +43,7 @@ struct stream {
 	bool attached; /* the guest connected (at some time: it may only once) */
 	bool watching_r;
 	bool watching_w;
-	bool never_full; /* @wfd can't be polled: a file, which takes whatever it is given */
+	bool never_full;  /* @wfd can't be polled: a file, which takes whatever it is given */
 	bool guest_ended; /* the guest said that it sends no more */
 	bool out_done;
 	/* Told once, when out_done becomes true. */

@@ -128,7 +128,7 @@ int userns_maps_from(const struct oci_idmaps *uid, const struct oci_idmaps *gid,
 
 void userns_maps_same(const struct userns_maps *maps, struct userns_maps *out)
 {
-	*out = *maps;
+	memmove(out, maps, sizeof(*out));
 	for (uint32_t i = 0; i < out->n_uid; i++) {
 		out->uid[i].inside = out->uid[i].outside;
 	}

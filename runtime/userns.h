@@ -36,6 +36,8 @@ int userns_maps_from(const struct oci_idmaps *uid, const struct oci_idmaps *gid,
 /**
  * userns_maps_same() - mappings of a namespace where only the outside ids of @maps exist, unchanged
  *
+ * @out: may be @maps
+ *
  * For the file server: ids mean the same to it as without a namespace, but it has no power
  * over the files of others.
  */
