@@ -67,6 +67,7 @@ static void keys_of_the_host(void **state)
 	line(4, "cpu.weight", "7");
 	assert_false(cgroup_key_in_guest("cpuset.cpus"));
 	assert_true(cgroup_key_in_guest("cpu.weight"));
+	cgroup_files_finish(&files);
 	assert_int_equal(cgroup_files_host(NULL, &files, &err), 0);
 	assert_int_equal(files.n, 0);
 }
