@@ -205,6 +205,13 @@ $(BUILD)/layers/%: $(ARCHIVES)
 check-layers: $(LAYER_LINKS)
 	$(Q)tests/check-layers.sh
 
+# docs/OCI.md: its tables are printed by the parser and by --help.
+.PHONY: docs check-docs
+docs: $(BUILD)/volt-runc $(BUILD)/tests/test_oci_doc
+	$(Q)tests/oci-doc.sh $(BUILD)
+check-docs: $(BUILD)/volt-runc $(BUILD)/tests/test_oci_doc
+	$(Q)tests/oci-doc.sh $(BUILD) --check
+
 .PHONY: images
 images:
 	$(Q)tests/images/build.sh $(BUILD)/images
@@ -281,7 +288,7 @@ lint: fmt-check
 .PHONY: help
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
-	@echo "  others: kernel agent unit bats check-asan check-layers lint fmt bench vm-shell install clean"
+	@echo "  others: kernel agent unit bats check-asan check-layers docs check-docs lint fmt bench vm-shell install clean"
 
 .PHONY: clean
 clean:
