@@ -139,6 +139,9 @@ static int run(struct globals *g, int argc, char **argv, struct vr_err *err)
 	rc = opts_parse("volt-runc", table, VR_ARRAY_SIZE(table), OPTS_STOP_AT_ARG, argc, argv,
 			&next, err);
 	if (rc < 0) {
+		struct vr_err ignored = VR_ERR_INIT; /* the first failure is the one to report */
+
+		(void)!log_open(g, &ignored); /* where the caller looks for it */
 		return rc;
 	}
 	rc = log_open(g, err);
@@ -176,7 +179,10 @@ int main(int argc, char **argv)
 	}
 	vr_error("%s", err.msg);
 	if (!vr_log_is_stderr()) {
-		(void)fprintf(stderr, "volt-runc: %s\n", err.msg); /* callers read both */
+		char text[2 * VR_ERR_MSG_MAX];
+
+		(void)vr_log_visible(text, sizeof(text), err.msg);
+		(void)fprintf(stderr, "volt-runc: %s\n", text); /* callers read both */
 	}
 	return g.failure != 0 ? g.failure : 1; /* of the global options */
 }
