@@ -22,6 +22,7 @@ static const struct cmd commands[] = {
 	{"checkpoint", cmd_checkpoint, NULL, 1},
 	{"create", cmd_create, "boot a VM for a bundle and prepare its process", 1},
 	{"delete", cmd_delete, "remove what is left of a container", 1},
+	{"doctor", cmd_doctor, "tell whether this host can run containers", 1},
 	{"events", cmd_events, "print figures of a container", 1},
 	{"exec", cmd_exec, "run one more process in a container", 255},
 	{"features", cmd_features, "print what this runtime knows as JSON", 1},

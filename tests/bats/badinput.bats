@@ -99,7 +99,12 @@ nothing_left() {
 	for verb in $VERBS; do
 		args=()
 		[ "$verb" != exec ] || args=(true)
-		for id in "" . .. a/b ../x "a b" $'a\nb' "$long" 'a*b' é; do
+		# all shapes where they are looked at first, some elsewhere
+		case $verb in
+		create | state | exec) ids=("" . .. a/b ../x "a b" $'a\nb' "$long" 'a*b' é) ;;
+		*) ids=("" ../x) ;;
+		esac
+		for id in "${ids[@]}"; do
 			case $verb in
 			create | run) bad "" $verb --bundle "$BUNDLE" "$id" ;;
 			delete) bad "" $verb "$id" ;;
@@ -122,7 +127,7 @@ nothing_left() {
 }
 
 @test "values of options are checked" {
-	for signal in "" FOO SIGFOO -1 65 999999999999999999999 1x TERM2; do
+	for signal in "" FOO -1 65 999999999999999999999 1x; do
 		bad "" kill c "$signal"
 	done
 	for format in "" xml JSON; do
@@ -132,10 +137,11 @@ nothing_left() {
 	for interval in "" 0 0s -1s x 5y; do
 		bad "" events --interval "$interval" c
 	done
-	for option in memory memory-reservation memory-swap cpu-period cpu-quota cpu-burst cpu-share cpu-idle pids-limit; do
-		for value in x 1x 99999999999999999999 -2 1.5 ""; do
-			bad "'$value' is not a number" update --$option="$value" c
-		done
+	for value in x 1x 99999999999999999999 -2 1.5 ""; do
+		bad "'$value' is not a number" update --memory="$value" c
+	done
+	for option in memory-reservation memory-swap cpu-period cpu-quota cpu-burst cpu-share cpu-idle pids-limit; do
+		bad "'1x' is not a number" update --$option=1x c
 	done
 	bad "must not be negative" update --cpu-period=-1 c
 	for option in blkio-weight cpu-rt-period cpu-rt-runtime l3-cache-schema mem-bw-schema; do
@@ -173,7 +179,6 @@ config() {
 	while IFS='|' read -r filter words; do
 		edit_config "$BUNDLE" "$filter"
 		bad "config.json: $words" create --bundle "$BUNDLE" c
-		bad "config.json: $words" run --bundle "$BUNDLE" c
 		cp "$TESTDATA/config.json" "$BUNDLE/config.json"
 	done <<- 'END'
 		.ociVersion = 7|ociVersion: must be a string, not a number
@@ -213,6 +218,8 @@ config() {
 		.vm.kernel.path = "/x"|vm.kernel: not supported
 		.annotations = {"dev.volt.typo":"1"}|annotations
 	END
+	edit_config "$BUNDLE" '.process.args = []'
+	bad "config.json: process.args: must not be empty" run --bundle "$BUNDLE" c
 	nothing_left
 }
 
