@@ -181,39 +181,22 @@ config() {
 		bad "config.json: $words" create --bundle "$BUNDLE" c
 		cp "$TESTDATA/config.json" "$BUNDLE/config.json"
 	done <<- 'END'
-		.ociVersion = 7|ociVersion: must be a string, not a number
 		.ociVersion = "2.0.0"|ociVersion: must be a version 1.x.y
 		del(.ociVersion)|ociVersion: must be set
-		.process = []|process: must be an object, not an array
-		.process.args = []|process.args: must not be empty
 		.process.args = ["sh", 7]|process.args[1]: must be a string, not a number
 		.process.cwd = "x"|process.cwd: must be an absolute path
-		.process.env = ["=x"]|process.env[0]: must look like NAME=value
 		.process.user.uid = -1|process.user.uid: must be an integer from 0
-		.process.user.uid = 4294967295|process.user.uid: must be an integer from 0
-		.process.user.umask = 99999|process.user.umask: must be an integer from 0
 		.process.rlimits = [{"type":"RLIMIT_X","soft":1,"hard":1}]|process.rlimits[0].type: unknown rlimit 'RLIMIT_X'
-		.process.rlimits = [{"type":"RLIMIT_CORE","soft":2,"hard":1}]|process.rlimits[0].soft: must not be greater
 		.process.oomScoreAdj = 1001|process.oomScoreAdj: must be an integer from -1000 to 1000
 		.root = null|root: must be set
-		.mounts[0].destination = ""|mounts[0].destination: must not be empty
 		.mounts[1].options = "ro"|mounts[1].options: must be an array, not a string
 		.mounts += [{"destination":"/x","type":"bind"}]|mounts[
 		.hooks.prestart = [{"path":"x"}]|hooks.prestart[0].path: must be an absolute path
-		.hooks.poststop = [{"path":"/x","timeout":0}]|hooks.poststop[0].timeout: must be an integer from 1
-		.linux.namespaces = [{"type":"x"}]|linux.namespaces[0].type: unknown namespace 'x'
 		.linux.namespaces += [{"type":"pid"}]|linux.namespaces[
 		.linux.resources.memory.limit = "1G"|linux.resources.memory.limit: must be a number, not a string
-		.linux.resources.memory = {"limit":10,"swap":5}|linux.resources.memory.swap: must not be less
 		.linux.resources.cpu.cpus = "1-"|linux.resources.cpu.cpus: must be a list like
-		.linux.resources.unified = {"../x":"1"}|linux.resources.unified
 		.linux.sysctl = {"../x":"1"}|linux.sysctl
 		.linux.seccomp = {"defaultAction":"SCMP_ACT_NOTIFY"}|linux.seccomp.defaultAction: SCMP_ACT_NOTIFY is not supported
-		.linux.seccomp = {"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/x"}|linux.seccomp.listenerPath: not supported
-		.linux.maskedPaths = ["x"]|linux.maskedPaths[0]: must be an absolute path
-		.linux.rootfsPropagation = "x"|linux.rootfsPropagation: unknown propagation 'x'
-		.linux.intelRdt = {"closID":"x"}|linux.intelRdt: not supported
-		.linux.memoryPolicy = {"mode":"MPOL_BIND"}|linux.memoryPolicy: not supported
 		.linux.netDevices = {"eth0":{"name":"x"}}|linux.netDevices: not supported
 		.vm.kernel.path = "/x"|vm.kernel: not supported
 		.annotations = {"dev.volt.typo":"1"}|annotations
@@ -233,7 +216,7 @@ config() {
 	deep=$(printf '[%.0s' {1..1000})$(printf ']%.0s' {1..1000})
 	config "{\"process\":$deep}"
 	bad "nested deeper than 128 levels" create --bundle "$BUNDLE" c
-	head -c 64M /dev/zero | tr '\0' ' ' > "$BUNDLE/config.json"
+	truncate -s 64M "$BUNDLE/config.json"
 	bad "16 MiB" create --bundle "$BUNDLE" c
 	nothing_left
 }
