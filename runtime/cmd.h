@@ -59,6 +59,7 @@ int cmd_pause(const struct globals *g, int argc, char **argv, struct vr_err *err
 int cmd_ps(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_resume(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_run(const struct globals *g, int argc, char **argv, struct vr_err *err);
+int cmd_sandbox(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_spec(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_start(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_state(const struct globals *g, int argc, char **argv, struct vr_err *err);

@@ -33,6 +33,7 @@ static const struct cmd commands[] = {
 	{"restore", cmd_checkpoint, NULL, 1},
 	{"resume", cmd_resume, "let a paused container go on", 1},
 	{"run", cmd_run, "create and start a container, wait for its end", 1},
+	{"sandbox", cmd_sandbox, "show what the processes of a container may still do", 1},
 	{"spec", cmd_spec, "write a config.json to start from", 1},
 	{"start", cmd_start, "run the process of a created container", 1},
 	{"state", cmd_state, "print a container's state as JSON", 1},

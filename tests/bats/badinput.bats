@@ -82,6 +82,10 @@ nothing_left() {
 		bad "too many arguments" $verb c
 		bad "unknown option '--nonsense'" $verb --nonsense
 	done
+	bad "missing arguments" sandbox
+	bad "container does not exist" sandbox --show nobody
+	bad "'xml'" sandbox --show c --format xml
+	bad "'xml'" doctor --format xml
 	for verb in checkpoint restore; do
 		bad "not supported" $verb c
 		bad "not supported" $verb --help
