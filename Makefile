@@ -318,7 +318,7 @@ lint: fmt-check
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability \
 		--inline-suppr --suppressions-list=tests/cppcheck.supp -D_GNU_SOURCE \
 		-Iruntime -I$(BUILD)/gen runtime guest-agent
-	$(Q)codespell --quiet-level=2 --skip=tests/fuzz/corpus README.md docs runtime guest-agent kernel-config tests
+	$(Q)codespell --quiet-level=2 --skip=tests/fuzz/corpus README.md SECURITY.md docs runtime guest-agent kernel-config tests
 
 .PHONY: help
 help:
