@@ -60,12 +60,12 @@ static bool number_of(const char *text, const char *key, int base, uint64_t *out
 
 static void copy_name(const char *text, char out[static 16])
 {
-	const char *value = value_of(text, "Name");
+	const char *p = value_of(text, "Name");
 	size_t n = 0;
 
-	value = value ? value + strspn(value, " \t") : "";
-	for (; n < 15 && value[n] != '\0' && value[n] != '\n'; n++) {
-		out[n] = isprint((unsigned char)value[n]) ? value[n] : '?';
+	p = p ? p + strspn(p, " \t") : NULL;
+	for (; p && n < 15 && *p != '\0' && *p != '\n'; p++) {
+		out[n++] = isprint((unsigned char)*p) ? *p : '?';
 	}
 	out[n] = '\0';
 }
