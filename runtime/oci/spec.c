@@ -171,9 +171,9 @@ static int load_root(struct json_doc *doc, const struct oci_type *type, void **o
 
 static int spec_from_doc(struct json_doc *doc, struct oci_spec **out_spec, struct vr_err *err)
 {
-	struct oci_strv warnings;
+	struct oci_strv warnings = {0};
 	struct oci_spec *spec;
-	void *obj;
+	void *obj = NULL;
 	int r = load_root(doc, &oci_spec_type, &obj, &warnings, err);
 
 	if (r < 0) {
@@ -190,7 +190,7 @@ static int spec_from_doc(struct json_doc *doc, struct oci_spec **out_spec, struc
 
 int oci_spec_load(int dirfd, const char *path, struct oci_spec **out_spec, struct vr_err *err)
 {
-	struct json_doc *doc;
+	struct json_doc *doc = NULL;
 	int r = json_parse_file(dirfd, path, &doc, err);
 
 	return r < 0 ? r : spec_from_doc(doc, out_spec, err);
@@ -199,7 +199,7 @@ int oci_spec_load(int dirfd, const char *path, struct oci_spec **out_spec, struc
 int oci_spec_parse(const char *name, const char *text, size_t len, struct oci_spec **out_spec,
 		   struct vr_err *err)
 {
-	struct json_doc *doc;
+	struct json_doc *doc = NULL;
 	int r = json_parse(name, text, len, &doc, err);
 
 	return r < 0 ? r : spec_from_doc(doc, out_spec, err);
@@ -216,8 +216,8 @@ static int process_from_doc(struct json_doc *doc, struct oci_process_file **out_
 			    struct vr_err *err)
 {
 	struct oci_process_file *file;
-	struct oci_strv warnings;
-	void *obj;
+	struct oci_strv warnings = {0};
+	void *obj = NULL;
 	int r = load_root(doc, &oci_process_type, &obj, &warnings, err);
 
 	if (r < 0) {
@@ -237,7 +237,7 @@ static int process_from_doc(struct json_doc *doc, struct oci_process_file **out_
 int oci_process_load(int dirfd, const char *path, struct oci_process_file **out_file,
 		     struct vr_err *err)
 {
-	struct json_doc *doc;
+	struct json_doc *doc = NULL;
 	int r = json_parse_file(dirfd, path, &doc, err);
 
 	return r < 0 ? r : process_from_doc(doc, out_file, err);
@@ -246,7 +246,7 @@ int oci_process_load(int dirfd, const char *path, struct oci_process_file **out_
 int oci_process_parse(const char *name, const char *text, size_t len,
 		      struct oci_process_file **out_file, struct vr_err *err)
 {
-	struct json_doc *doc;
+	struct json_doc *doc = NULL;
 	int r = json_parse(name, text, len, &doc, err);
 
 	return r < 0 ? r : process_from_doc(doc, out_file, err);
@@ -263,8 +263,8 @@ static int resources_from_doc(struct json_doc *doc, struct oci_resources_file **
 			      struct vr_err *err)
 {
 	struct oci_resources_file *file;
-	struct oci_strv warnings;
-	void *obj;
+	struct oci_strv warnings = {0};
+	void *obj = NULL;
 	int r = load_root(doc, &oci_resources_type, &obj, &warnings, err);
 
 	if (r < 0) {
@@ -296,7 +296,7 @@ static int read_stdin(struct json_doc **out_doc, struct vr_err *err)
 int oci_resources_load(int dirfd, const char *path, struct oci_resources_file **out_file,
 		       struct vr_err *err)
 {
-	struct json_doc *doc;
+	struct json_doc *doc = NULL;
 	int r;
 
 	if (strcmp(path, "-") == 0) {
@@ -310,7 +310,7 @@ int oci_resources_load(int dirfd, const char *path, struct oci_resources_file **
 int oci_resources_parse(const char *name, const char *text, size_t len,
 			struct oci_resources_file **out_file, struct vr_err *err)
 {
-	struct json_doc *doc;
+	struct json_doc *doc = NULL;
 	int r = json_parse(name, text, len, &doc, err);
 
 	return r < 0 ? r : resources_from_doc(doc, out_file, err);
