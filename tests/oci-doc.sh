@@ -52,7 +52,8 @@ section() {
 	done
 }
 
-section fields "$build/tests/test_oci_doc" fields < "$doc" | section options flags > "$new"
+section fields "$build/tests/test_oci_doc" fields < "$doc" |
+	section annotations "$build/tests/test_oci_doc" annotations | section options flags > "$new"
 if [ "${2:-}" = --check ]; then
 	diff -u "$doc" "$new" || { echo "$doc is not up to date: run 'make docs'"; exit 1; }
 elif ! cmp -s "$doc" "$new"; then

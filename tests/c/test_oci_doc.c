@@ -3,7 +3,7 @@
  * test_oci_doc.c - docs/OCI.md says what the parser's tables say, and those say the truth
  *
  * The field table of the document is printed from oci_schema_walk(); `test_oci_doc fields`
- * prints it for tests/oci-doc.sh. The tests compare it with the document line by line,
+ * prints it for tests/oci-doc.sh, and `test_oci_doc annotations` that of our settings. The tests compare it with the document line by line,
  * and look whether each field that is honoured is read by somebody behind the parser:
  * a field that is only parsed would be ignored in silence.
  */
@@ -12,6 +12,7 @@
 #include <dirent.h>
 
 #include "base/checked.h"
+#include "oci/annotations.h"
 #include "oci/spec_internal.h"
 
 #define DOC	   "docs/OCI.md"
@@ -153,6 +154,26 @@ static char *make_table(size_t *out_n)
 	return w.out.s;
 }
 
+static char *make_annotations(size_t *out_n)
+{
+	const struct oci_annotation *a = oci_annotations_table(out_n);
+	struct text t = {0};
+
+	text_add(&t, "| annotation | values | default | what it is |\n|---|---|---|---|\n");
+	for (size_t i = 0; i < *out_n; i++) {
+		text_add(&t, "| `");
+		text_add(&t, a[i].name);
+		text_add(&t, "` | ");
+		text_add(&t, a[i].values);
+		text_add(&t, " | ");
+		text_add(&t, a[i].fallback);
+		text_add(&t, " | ");
+		text_add(&t, a[i].meaning);
+		text_add(&t, " |\n");
+	}
+	return t.s;
+}
+
 static char *read_text(const char *path)
 {
 	FILE *f = fopen(path, "re");
@@ -191,22 +212,40 @@ static void compare_lines(char *want, char *have)
 	}
 }
 
-static void document_has_the_parsers_fields(void **state)
+/* @table is consumed. */
+static void compare_section(const char *mark_begin, const char *mark_end, char *table)
 {
 	char *doc = read_text(DOC);
-	char *begin = strstr(doc, MARK_BEGIN);
-	char *end = strstr(doc, MARK_END);
+	char *begin = strstr(doc, mark_begin);
+	char *end = strstr(doc, mark_end);
+
+	assert_non_null(begin);
+	assert_non_null(end);
+	*end = '\0';
+	compare_lines(table, begin + strlen(mark_begin));
+	free(table);
+	free(doc);
+}
+
+static void document_has_the_parsers_fields(void **state)
+{
 	size_t n;
 	char *table = make_table(&n);
 
 	(void)state;
 	assert_true(n > 190);
-	assert_non_null(begin);
-	assert_non_null(end);
-	*end = '\0';
-	compare_lines(table, begin + strlen(MARK_BEGIN));
-	free(table);
-	free(doc);
+	compare_section(MARK_BEGIN, MARK_END, table);
+}
+
+static void document_has_our_annotations(void **state)
+{
+	size_t n;
+	char *table = make_annotations(&n);
+
+	(void)state;
+	assert_true(n >= 3);
+	compare_section("<!-- annotations: made by `make docs` from the parser's table -->\n",
+			"<!-- end of annotations -->\n", table);
 }
 
 /* The table is not empty of what it is there for. */
@@ -375,6 +414,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(document_has_the_parsers_fields),
+		cmocka_unit_test(document_has_our_annotations),
 		cmocka_unit_test(table_has_each_kind_of_row),
 		cmocka_unit_test_setup_teardown(honoured_fields_are_read, load_sources,
 						free_sources),
@@ -382,9 +422,10 @@ int main(int argc, char **argv)
 						free_sources),
 	};
 
-	if (argc == 2 && strcmp(argv[1], "fields") == 0) {
+	if (argc == 2) {
 		size_t n;
-		char *table = make_table(&n);
+		char *table =
+			strcmp(argv[1], "fields") == 0 ? make_table(&n) : make_annotations(&n);
 
 		(void)fputs(table, stdout);
 		free(table);
