@@ -334,7 +334,7 @@ lint: fmt-check tidy
 .PHONY: help
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
-	@echo "  others: kernel agent unit bats check-asan check-tsan check-layers docs check-docs fuzz lint fmt bench vm-shell install clean"
+	@echo "  others: kernel agent unit bats check-asan check-tsan check-layers docs check-docs fuzz lint tidy fmt bench vm-shell install clean"
 
 .PHONY: clean
 clean:
