@@ -27,7 +27,7 @@ PACKAGES_BUILD := build-essential pkg-config git musl-tools linux-libc-dev \
 PACKAGES_TEST := libcmocka-dev bats qemu-system-x86 linux-image-6.12-cloud-amd64 \
 	podman conmon crun runc buildah catatonit containerd docker.io apparmor \
 	busybox-static debootstrap jq socat strace iproute2 procps psmisc
-PACKAGES_LINT := clang clang-tidy clang-format cppcheck shellcheck codespell
+PACKAGES_LINT := clang libclang-rt-dev clang-tidy clang-format cppcheck shellcheck codespell
 PACKAGES := $(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_LINT)
 
 # ---- layers: the architecture in machine-readable form (style: docs/HACKING.md) -----------------
@@ -83,6 +83,8 @@ TEST_HELPERS := $(wildcard tests/c/evil_*.c)
 TEST_SRC  := $(wildcard tests/c/test_*.c)
 TEST_BINS := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_TESTS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
+FUZZ_BINS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
 AGENT_SRC := $(filter-out guest-agent/mkinitramfs.c,$(wildcard guest-agent/*.c)) \
 	runtime/base/agent_proto.c runtime/base/agent_codec.c runtime/base/bytes.c
 
@@ -192,9 +194,16 @@ $(patsubst %,$(BUILD)/tests/test_agent_%,container parts process): $(BUILD)/test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests/c -I. $(LDFLAGS_ALL) -o $@ $< $(LIB_agent) $(LIB_base) -lcmocka
 
+# Without libFuzzer a fuzz target is a unit test that replays its corpus.
+$(FUZZ_TESTS): $(BUILD)/tests/%: tests/fuzz/%.c $(LIB_tests) $(ARCHIVES)
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -Itests/c -I. $(LDFLAGS_ALL) -o $@ $< $(LIB_tests) \
+		-Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+
 .PHONY: unit
-unit: $(TEST_BINS)
-	$(Q)tests/run-unit.sh $(TEST_BINS)
+unit: $(TEST_BINS) $(FUZZ_TESTS)
+	$(Q)tests/run-unit.sh $(TEST_BINS) $(FUZZ_TESTS)
 
 # A layer that uses more than DEPS_ allows does not link here (headers alone are check-layers' part).
 LAYER_LINKS := $(foreach l,$(filter-out cmd,$(LAYERS)),$(BUILD)/layers/$(l))
@@ -207,6 +216,13 @@ $(BUILD)/layers/%: $(ARCHIVES)
 .PHONY: check-layers
 check-layers: $(LAYER_LINKS)
 	$(Q)tests/check-layers.sh
+
+# docs/OCI.md: its tables are printed by the parser and by --help.
+.PHONY: docs check-docs
+docs: $(BUILD)/volt-runc $(BUILD)/tests/test_oci_doc
+	$(Q)tests/oci-doc.sh $(BUILD)
+check-docs: $(BUILD)/volt-runc $(BUILD)/tests/test_oci_doc
+	$(Q)tests/oci-doc.sh $(BUILD) --check
 
 .PHONY: images
 images:
@@ -228,6 +244,32 @@ check-asan:
 	$(Q)$(MAKE) BUILD=$(BUILD)-asan OPT='-O1 -g -fno-omit-frame-pointer' HARDEN= \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' \
 		VOLT_SKIP_OK='this build installs no system call filters' unit
+
+# The unit tests of what has more than one thread, with the thread sanitizer.
+TSAN_TESTS := loop vm virtq virtio_mmio virtio_fs rng balloon console vsock vsock_conn vsock_flow \
+	vsock_evil fs_server gmem log stream
+.PHONY: check-tsan
+check-tsan:
+	$(Q)$(MAKE) BUILD=$(BUILD)-tsan OPT='-O1 -g -fno-omit-frame-pointer' HARDEN= \
+		SANITIZE='-fsanitize=thread' tsan-tests
+.PHONY: tsan-tests
+tsan-tests: $(patsubst %,$(BUILD)/tests/test_%,$(TSAN_TESTS))
+	$(Q)VOLT_SKIP_OK='this build installs no system call filters' tests/run-unit.sh $^
+
+# make fuzz T=60 [TARGET=elf]: each target for T seconds with clang's libFuzzer, ASan and UBSan.
+T ?= 60
+TARGET ?=
+.PHONY: fuzz fuzz-bins
+fuzz:
+	$(Q)$(MAKE) BUILD=$(BUILD)-fuzz CC=clang OPT='-O1 -g -fno-omit-frame-pointer' HARDEN= \
+		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' fuzz-bins
+	$(Q)tests/fuzz/run.sh $(BUILD)-fuzz $(T) $(TARGET)
+fuzz-bins: $(FUZZ_BINS)
+$(FUZZ_BINS): $(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB_tests) $(ARCHIVES)
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -DVOLT_LIBFUZZER -Itests/c -I. $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $< \
+		$(LIB_tests) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
 .PHONY: demo
 demo:
@@ -263,7 +305,7 @@ deps:
 
 C_FILES := $(wildcard runtime/*.[ch] runtime/*/*.[ch] guest-agent/*.[ch] tests/c/*.[ch] tests/fuzz/*.[ch] tests/vm/*.c)
 SH_FILES := kernel-config/build.sh runtime/sandbox/gen_syscalls.sh .ci/run \
-	$(wildcard tests/*.sh tests/vm/run tests/vm/guest-* tests/images/*.sh tests/bench/*.sh tests/bats/run tests/bats/all)
+	$(wildcard tests/*.sh tests/vm/run tests/vm/guest-* tests/images/*.sh tests/bench/*.sh tests/bats/run tests/bats/all tests/fuzz/*.sh)
 
 .PHONY: fmt
 fmt:
@@ -273,18 +315,29 @@ fmt:
 fmt-check:
 	$(Q)clang-format --dry-run -Werror $(C_FILES)
 
+# clang-tidy, a file at a time: it takes its time. What it doesn't look for, and why, is in .clang-tidy.
+TIDY := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(wildcard runtime/*.c runtime/*/*.c guest-agent/*.c))
+.PHONY: tidy
+tidy: $(TIDY)
+$(BUILD)/tidy/%.ok: %.c .clang-tidy | $(BUILD)/gen/version.h $(SYSCALL_LISTS)
+	$(call say,TIDY,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang-tidy --quiet $< -- -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iruntime -I. \
+		-I$(BUILD)/gen 2> /dev/null
+	$(Q)touch $@
+
 .PHONY: lint
-lint: fmt-check
+lint: fmt-check tidy
 	$(Q)shellcheck $(SH_FILES)
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability \
-		--inline-suppr --suppressions-list=tests/cppcheck.supp -D_GNU_SOURCE \
+		--inline-suppr --suppressions-list=tests/cppcheck.supp -D_GNU_SOURCE -D__x86_64__ \
 		-Iruntime -I$(BUILD)/gen runtime guest-agent
-	$(Q)codespell --quiet-level=2 README.md docs runtime guest-agent kernel-config tests
+	$(Q)codespell --quiet-level=2 --skip=tests/fuzz/corpus --ignore-words-list=extint,nd,te README.md SECURITY.md docs runtime guest-agent kernel-config tests
 
 .PHONY: help
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
-	@echo "  others: kernel agent unit bats check-asan check-layers lint fmt bench vm-shell install clean"
+	@echo "  others: kernel agent unit bats check-asan check-tsan check-layers docs check-docs fuzz lint tidy fmt bench vm-shell install clean"
 
 .PHONY: clean
 clean:

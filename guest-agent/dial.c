@@ -12,7 +12,7 @@
 #include "sys.h"
 
 /* What the host may have in flight to us; the kernel's default of 256 KiB limits throughput. */
-#define BUFFER_BYTES (1024u * 1024u)
+#define BUFFER_BYTES (UINT64_C(1024) * 1024)
 
 static void raise_buffers(int fd)
 {

@@ -61,7 +61,7 @@ static void log_line(const char *fmt, va_list ap)
 	int n = snprintf(line, sizeof(line), "<3>volt-agent: ");
 
 	(void)vsnprintf(line + n, sizeof(line) - (size_t)n - 1, fmt, ap);
-	strcat(line, "\n");
+	memcpy(line + strlen(line), "\n", 2); /* room was left for it */
 	if (kmsg >= 0) {
 		(void)!write(kmsg, line, strlen(line)); /* nowhere left to report a failure */
 		close(kmsg);

@@ -49,6 +49,7 @@ int cmd_args_first(const char *name, const char *usage, const struct opt *table,
 int cmd_checkpoint(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_create(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_delete(const struct globals *g, int argc, char **argv, struct vr_err *err);
+int cmd_doctor(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_events(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_exec(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_features(const struct globals *g, int argc, char **argv, struct vr_err *err);
@@ -58,6 +59,7 @@ int cmd_pause(const struct globals *g, int argc, char **argv, struct vr_err *err
 int cmd_ps(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_resume(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_run(const struct globals *g, int argc, char **argv, struct vr_err *err);
+int cmd_sandbox(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_spec(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_start(const struct globals *g, int argc, char **argv, struct vr_err *err);
 int cmd_state(const struct globals *g, int argc, char **argv, struct vr_err *err);

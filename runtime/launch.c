@@ -36,6 +36,7 @@
 #include "base/log.h"
 #include "cgroup_path.h"
 #include "container_hooks.h"
+#include "doctor.h"
 #include "host_cgroup.h"
 #include "interrupt.h"
 #include "launch_internal.h"
@@ -63,6 +64,7 @@ struct creation {
 	bool have_cgroup;
 	bool have_pid_file;
 	bool forked;
+	bool no_boot;
 };
 
 /* A relative source of a bind is meant from the bundle, whatever the current directory is. */
@@ -325,6 +327,8 @@ static int wait_roles(struct creation *c, struct vr_err *err)
 			ms += (int)c->l.settings.boot_timeout_s * 1000;
 		}
 		rc = role_report_read(c->l.report[order[i]][0], names[order[i]], ms, err);
+		/* With EIO the vmm tells of a guest that stopped or was silent. */
+		c->no_boot = (rc == -EIO || rc == -ETIMEDOUT) && order[i] == ROLE_VMM;
 		if (rc == 0 && order[i] == ROLE_SHIM) {
 			rc = note_processes(c, err);
 			rc = rc == 0 ? run_hooks(c, err) : rc;
@@ -429,6 +433,9 @@ int launch_create(const struct globals *g, const struct launch_opts *o, struct v
 	n_sources = c.l.spec ? c.l.spec->mounts.n : 0;
 	if (rc < 0) {
 		undo(&c);
+		if (c.no_boot) {
+			doctor_explain_boot(err);
+		}
 	} else {
 		launch_finish(&c.l);
 	}

@@ -22,6 +22,7 @@ static const struct cmd commands[] = {
 	{"checkpoint", cmd_checkpoint, NULL, 1},
 	{"create", cmd_create, "boot a VM for a bundle and prepare its process", 1},
 	{"delete", cmd_delete, "remove what is left of a container", 1},
+	{"doctor", cmd_doctor, "tell whether this host can run containers", 1},
 	{"events", cmd_events, "print figures of a container", 1},
 	{"exec", cmd_exec, "run one more process in a container", 255},
 	{"features", cmd_features, "print what this runtime knows as JSON", 1},
@@ -32,6 +33,7 @@ static const struct cmd commands[] = {
 	{"restore", cmd_checkpoint, NULL, 1},
 	{"resume", cmd_resume, "let a paused container go on", 1},
 	{"run", cmd_run, "create and start a container, wait for its end", 1},
+	{"sandbox", cmd_sandbox, "show what the processes of a container may still do", 1},
 	{"spec", cmd_spec, "write a config.json to start from", 1},
 	{"start", cmd_start, "run the process of a created container", 1},
 	{"state", cmd_state, "print a container's state as JSON", 1},
@@ -139,6 +141,9 @@ static int run(struct globals *g, int argc, char **argv, struct vr_err *err)
 	rc = opts_parse("volt-runc", table, VR_ARRAY_SIZE(table), OPTS_STOP_AT_ARG, argc, argv,
 			&next, err);
 	if (rc < 0) {
+		struct vr_err ignored = VR_ERR_INIT; /* the first failure is the one to report */
+
+		(void)!log_open(g, &ignored); /* where the caller looks for it */
 		return rc;
 	}
 	rc = log_open(g, err);
@@ -176,7 +181,10 @@ int main(int argc, char **argv)
 	}
 	vr_error("%s", err.msg);
 	if (!vr_log_is_stderr()) {
-		(void)fprintf(stderr, "volt-runc: %s\n", err.msg); /* callers read both */
+		char text[2 * VR_ERR_MSG_MAX];
+
+		(void)vr_log_visible(text, sizeof(text), err.msg);
+		(void)fprintf(stderr, "volt-runc: %s\n", text); /* callers read both */
 	}
 	return g.failure != 0 ? g.failure : 1; /* of the global options */
 }

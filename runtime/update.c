@@ -30,7 +30,7 @@ static int64_t unit_of(const char *suffix)
 	     strcasecmp(suffix + 1, "ib") != 0)) {
 		return 0;
 	}
-	return 1ll << 10 * (at - letters);
+	return INT64_C(1) << 10 * (at - letters);
 }
 
 /* @sizes: may have a unit */

@@ -42,6 +42,7 @@ add() {
 jobs=$(nproc)
 part "build" make -j"$jobs" all
 part "layers" make -j"$jobs" check-layers
+part "documents" make check-docs
 headline "unit tests"
 make -j"$jobs" unit
 add unit

@@ -334,8 +334,8 @@ int vr_proc_stat(pid_t pid, uint64_t *out_start, char *out_state)
 
 bool vr_proc_alive(pid_t pid, uint64_t start)
 {
-	uint64_t now_start;
-	char state;
+	uint64_t now_start = 0;
+	char state = 0;
 
 	if (vr_proc_stat(pid, &now_start, &state) < 0) {
 		return false;

@@ -140,6 +140,34 @@ size_t vr_log_format_line(char *buf, size_t cap, enum vr_log_format format, enum
 	return l.len;
 }
 
+size_t vr_log_visible(char *buf, size_t cap, const char *msg)
+{
+	struct line l = {.buf = buf, .cap = cap - 1, .len = 0};
+	size_t left = strlen(msg);
+	char one[8];
+
+	for (size_t used; left > 0; msg += used, left -= used) {
+		const unsigned char *u = (const unsigned char *)msg;
+
+		if (u[0] == '"' || u[0] == '\\') {
+			used = 1;
+			memcpy(one, msg, 1);
+			one[1] = '\0';
+		} else if (u[0] == 0xc2 && left > 1 && u[1] >= 0x80 && u[1] < 0xa0) {
+			used = 2; /* the control characters of ISO 6429 in their 8-bit form */
+			(void)snprintf(one, sizeof(one), "\\x%02x", u[1]);
+		} else {
+			used = escape_one(msg, left, one, VR_LOG_TEXT);
+		}
+		if (strlen(one) > l.cap - l.len) {
+			break;
+		}
+		line_puts(&l, one);
+	}
+	buf[l.len] = '\0';
+	return l.len;
+}
+
 void vr_log(enum vr_log_level level, const char *fmt, ...)
 {
 	char msg[VR_LOG_MSG_MAX];

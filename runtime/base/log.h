@@ -120,6 +120,16 @@ int vr_log_format_parse(const char *s, enum vr_log_format *out_format)
 	__attribute__((warn_unused_result));
 
 /**
+ * vr_log_visible() - a message for a terminal: one line, no control characters
+ * @buf: destination of @cap bytes, at least 1; what doesn't fit is cut between characters
+ *
+ * Messages may have names from a caller and console lines from a guest in them.
+ *
+ * Return: length of the text.
+ */
+size_t vr_log_visible(char *buf, size_t cap, const char *msg);
+
+/**
  * vr_log_format_line() - format one complete line, newline included
  * @buf:    destination
  * @cap:    its size, at least 256

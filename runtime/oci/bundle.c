@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -79,16 +80,29 @@ void oci_bundle_close(struct oci_bundle *b)
 	b->path = NULL;
 }
 
+/* It is read more than once, and nobody may have to wait for what a pipe brings. */
+static int check_regular(int dirfd, const char *path, struct vr_err *err)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, path, &st, 0) < 0) {
+		return vr_err_sys(err, errno, "open '%s'", path);
+	}
+	if (!S_ISREG(st.st_mode)) {
+		return vr_err_set(err, EINVAL, "open '%s': not a regular file", path);
+	}
+	return 0;
+}
+
 int oci_bundle_spec(const struct oci_bundle *b, const char *config, struct oci_spec **out_spec,
 		    struct vr_err *err)
 {
-	int r;
+	int dirfd = config ? AT_FDCWD : b->fd;
+	const char *path = config ? config : "config.json";
+	int r = check_regular(dirfd, path, err);
 
-	if (config) {
-		return oci_spec_load(AT_FDCWD, config, out_spec, err);
-	}
-	r = oci_spec_load(b->fd, "config.json", out_spec, err);
-	if (r == -ENOENT) {
+	r = r == 0 ? oci_spec_load(dirfd, path, out_spec, err) : r;
+	if (r == -ENOENT && !config) {
 		return vr_err_set(err, ENOENT, "no config.json in bundle '%s'", b->path);
 	}
 	return r;

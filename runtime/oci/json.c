@@ -177,6 +177,7 @@ static int close_container(struct builder *b)
 	if (j->type != JSON_OBJECT || j->len == 0) {
 		return 1;
 	}
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): the array is one of pointers */
 	qsort(j->items, j->len, sizeof(j->items[0]), by_key);
 	return check_duplicates(b, j);
 }

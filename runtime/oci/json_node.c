@@ -144,7 +144,7 @@ fail_at_node(struct vr_err *err, const struct json *j, int code, const char *fmt
 {
 	const struct json *top = j;
 	const struct json_doc *doc;
-	char sentence[VR_ERR_MSG_MAX];
+	char sentence[VR_ERR_MSG_MAX] = "";
 	char path[PATH_SHOWN];
 
 	while (top->parent) {

@@ -74,6 +74,7 @@ struct oci_type;
  * @name:     JSON name
  * @kind:     JSON kind and C type
  * @required: absence is an error
+ * @member:   C name of the member, for the check that somebody reads it
  * @off:      offset in the struct
  * @elem:     size of an element or sub-struct, to cross-check with @sub in tests
  * @min:      least value of signed kinds
@@ -88,6 +89,7 @@ struct oci_field {
 	const char *name;
 	enum oci_kind kind;
 	bool required;
+	const char *member;
 	size_t off;
 	size_t elem;
 	int64_t min;
@@ -183,7 +185,8 @@ void oci_schema_walk(const struct oci_type *type, const char *prefix,
 
 #define OCI_FIELD(st, m, jname, k, ctype, ...)                                                     \
 	{                                                                                          \
-		.name = (jname), .kind = (k), .off = OCI_CHECKED_OFF(st, m, ctype), __VA_ARGS__    \
+		.name = (jname), .kind = (k), .member = #m, .off = OCI_CHECKED_OFF(st, m, ctype),  \
+		__VA_ARGS__                                                                        \
 	}
 
 #define OCI_F_BOOL(st, m, j, ...) OCI_FIELD(st, m, j, OCI_BOOL, bool, __VA_ARGS__)
@@ -220,7 +223,7 @@ void oci_schema_walk(const struct oci_type *type, const char *prefix,
 /* The C type of an enumeration is int or an enum; both have int's size. */
 #define OCI_F_ENUM(st, m, j, nm, wh, ...)                                                          \
 	{                                                                                          \
-		.name = (j), .kind = OCI_ENUM,                                                     \
+		.name = (j), .kind = OCI_ENUM, .member = #m,                                       \
 		.off = offsetof(st, m) +                                                           \
 		       0 * sizeof(char[sizeof(((st *)NULL)->m) == sizeof(int) ? 1 : -1]),          \
 		.names = (nm), .what = (wh), __VA_ARGS__                                           \
@@ -247,6 +250,8 @@ void oci_schema_walk(const struct oci_type *type, const char *prefix,
 #define IGNORED(n) .where = OCI_IGNORED, .note = (n)
 #define REFUSED(n) .where = OCI_REFUSED, .note = (n)
 #define NOTE(n)	   .note = (n)
-#define REQUIRED   .required = true
+/* Starts the reason of IGNORED() where there is none but that nobody has written the code. */
+#define OCI_NOT_YET "not implemented yet"
+#define REQUIRED    .required = true
 
 #endif /* OCI_SCHEMA_H */

@@ -19,8 +19,10 @@
 #include "oci/spec_internal.h"
 
 static const struct oci_field root_fields[] = {
-	OCI_F_STR(struct oci_root, path, "path", REQUIRED, HOST),
-	OCI_F_BOOL(struct oci_root, readonly, "readonly", BOTH),
+	OCI_F_STR(struct oci_root, path, "path", REQUIRED, HOST,
+		  NOTE("served by the fs process; the shim's /")),
+	OCI_F_BOOL(struct oci_root, readonly, "readonly", GUEST,
+		   NOTE("mount points are made first, so the share itself is writable")),
 };
 
 static const struct oci_type root_type = OCI_TYPE(struct oci_root, root_fields, NULL);
@@ -45,15 +47,20 @@ static int hook_finish(struct oci_loader *l, const struct json *j, void *obj)
 static const struct oci_type hook_type = OCI_TYPE(struct oci_hook, hook_fields, hook_finish);
 
 static const struct oci_field hooks_fields[] = {
-	OCI_F_OBJV(struct oci_hooks, prestart, "prestart", hook_type, struct oci_hookv, HOST),
+	OCI_F_OBJV(struct oci_hooks, prestart, "prestart", hook_type, struct oci_hookv, HOST,
+		   NOTE("in create, when the namespaces exist")),
 	OCI_F_OBJV(struct oci_hooks, create_runtime, "createRuntime", hook_type, struct oci_hookv,
-		   HOST),
+		   HOST, NOTE("in create, after prestart")),
 	OCI_F_OBJV(struct oci_hooks, create_container, "createContainer", hook_type,
-		   struct oci_hookv, HOST, NOTE("in the container's host namespaces")),
+		   struct oci_hookv, HOST,
+		   NOTE("in the shim's network and UTS namespaces, in the runtime's mount "
+			"namespace")),
 	OCI_F_OBJV(struct oci_hooks, start_container, "startContainer", hook_type, struct oci_hookv,
 		   GUEST),
-	OCI_F_OBJV(struct oci_hooks, poststart, "poststart", hook_type, struct oci_hookv, HOST),
-	OCI_F_OBJV(struct oci_hooks, poststop, "poststop", hook_type, struct oci_hookv, HOST),
+	OCI_F_OBJV(struct oci_hooks, poststart, "poststart", hook_type, struct oci_hookv, HOST,
+		   NOTE("in start; a failure ends the container")),
+	OCI_F_OBJV(struct oci_hooks, poststop, "poststop", hook_type, struct oci_hookv, HOST,
+		   NOTE("in delete; failures are logged")),
 };
 
 const struct oci_type oci_hooks_type = OCI_TYPE(struct oci_hooks, hooks_fields, NULL);
@@ -86,8 +93,10 @@ static const struct oci_type vm_kernel_type =
 #define NO_PASSTHROUGH "hardware is not passed through this way"
 
 static const struct oci_field vm_hw_fields[] = {
-	OCI_F_OPT_U32(struct oci_vm_hw, vcpus, "vcpus", UINT32_MAX, HOST),
-	OCI_F_OPT_U64(struct oci_vm_hw, memory, "memory", UINT64_MAX, HOST, NOTE("bytes")),
+	OCI_F_OPT_U32(struct oci_vm_hw, vcpus, "vcpus", UINT32_MAX, HOST,
+		      NOTE("number of virtual CPUs")),
+	OCI_F_OPT_U64(struct oci_vm_hw, memory, "memory", UINT64_MAX, HOST,
+		      NOTE("bytes of guest RAM")),
 	OCI_F_ANY_ARR("dtdevs", REFUSED(NO_PASSTHROUGH)),
 	OCI_F_ANY_ARR("iomems", REFUSED(NO_PASSTHROUGH)),
 	OCI_F_ANY_ARR("irqs", REFUSED(NO_PASSTHROUGH)),
@@ -97,7 +106,8 @@ static const struct oci_type vm_hw_type = OCI_TYPE(struct oci_vm_hw, vm_hw_field
 
 static const struct oci_field vm_fields[] = {
 	OCI_F_ANY("hypervisor", REFUSED("this runtime is the hypervisor")),
-	OCI_F_OBJ(struct oci_vm, kernel, "kernel", vm_kernel_type, struct oci_vm_kernel, HOST),
+	OCI_F_OBJ(struct oci_vm, kernel, "kernel", vm_kernel_type, struct oci_vm_kernel,
+		  REFUSED("only the kernel that comes with the runtime is booted")),
 	OCI_F_ANY("image", REFUSED("the root is root.path")),
 	OCI_F_OBJ(struct oci_vm, hw, "hwConfig", vm_hw_type, struct oci_vm_hw, HOST),
 };
@@ -106,11 +116,12 @@ const struct oci_type oci_vm_type = OCI_TYPE(struct oci_vm, vm_fields, NULL);
 
 static const struct oci_field spec_fields[] = {
 	OCI_F_STR(struct oci_spec, oci_version, "ociVersion", REQUIRED, HOST),
-	OCI_F_OBJ(struct oci_spec, process, "process", oci_process_type, struct oci_process, GUEST,
+	OCI_F_OBJ(struct oci_spec, process, "process", oci_process_type, struct oci_process, BOTH,
 		  NOTE("without it a container can be created, but not started")),
 	OCI_F_OBJ(struct oci_spec, root, "root", root_type, struct oci_root, REQUIRED, BOTH),
-	OCI_F_STR(struct oci_spec, hostname, "hostname", BOTH),
-	OCI_F_STR(struct oci_spec, domainname, "domainname", BOTH),
+	OCI_F_STR(struct oci_spec, hostname, "hostname", BOTH,
+		  NOTE("set by the agent, and by the shim in its own UTS namespace")),
+	OCI_F_STR(struct oci_spec, domainname, "domainname", GUEST),
 	OCI_F_OBJV(struct oci_spec, mounts, "mounts", oci_mount_type, struct oci_mounts, BOTH),
 	OCI_F_OBJ(struct oci_spec, hooks, "hooks", oci_hooks_type, struct oci_hooks, BOTH),
 	OCI_F_KVS(struct oci_spec, annotations, "annotations", HOST,
@@ -147,7 +158,8 @@ static int load_root(struct json_doc *doc, const struct oci_type *type, void **o
 	int r;
 
 	if (!obj) {
-		return oci_no_memory(&l);
+		(void)oci_no_memory(&l); /* for its words; clang-tidy can't see what it returns */
+		return -ENOMEM;
 	}
 	r = oci_schema_load(&l, type, json_doc_root(doc), obj);
 	if (r < 0) {
@@ -160,9 +172,9 @@ static int load_root(struct json_doc *doc, const struct oci_type *type, void **o
 
 static int spec_from_doc(struct json_doc *doc, struct oci_spec **out_spec, struct vr_err *err)
 {
-	struct oci_strv warnings;
+	struct oci_strv warnings = {0};
 	struct oci_spec *spec;
-	void *obj;
+	void *obj = NULL;
 	int r = load_root(doc, &oci_spec_type, &obj, &warnings, err);
 
 	if (r < 0) {
@@ -179,7 +191,7 @@ static int spec_from_doc(struct json_doc *doc, struct oci_spec **out_spec, struc
 
 int oci_spec_load(int dirfd, const char *path, struct oci_spec **out_spec, struct vr_err *err)
 {
-	struct json_doc *doc;
+	struct json_doc *doc = NULL;
 	int r = json_parse_file(dirfd, path, &doc, err);
 
 	return r < 0 ? r : spec_from_doc(doc, out_spec, err);
@@ -188,7 +200,7 @@ int oci_spec_load(int dirfd, const char *path, struct oci_spec **out_spec, struc
 int oci_spec_parse(const char *name, const char *text, size_t len, struct oci_spec **out_spec,
 		   struct vr_err *err)
 {
-	struct json_doc *doc;
+	struct json_doc *doc = NULL;
 	int r = json_parse(name, text, len, &doc, err);
 
 	return r < 0 ? r : spec_from_doc(doc, out_spec, err);
@@ -205,8 +217,8 @@ static int process_from_doc(struct json_doc *doc, struct oci_process_file **out_
 			    struct vr_err *err)
 {
 	struct oci_process_file *file;
-	struct oci_strv warnings;
-	void *obj;
+	struct oci_strv warnings = {0};
+	void *obj = NULL;
 	int r = load_root(doc, &oci_process_type, &obj, &warnings, err);
 
 	if (r < 0) {
@@ -226,7 +238,7 @@ static int process_from_doc(struct json_doc *doc, struct oci_process_file **out_
 int oci_process_load(int dirfd, const char *path, struct oci_process_file **out_file,
 		     struct vr_err *err)
 {
-	struct json_doc *doc;
+	struct json_doc *doc = NULL;
 	int r = json_parse_file(dirfd, path, &doc, err);
 
 	return r < 0 ? r : process_from_doc(doc, out_file, err);
@@ -235,7 +247,7 @@ int oci_process_load(int dirfd, const char *path, struct oci_process_file **out_
 int oci_process_parse(const char *name, const char *text, size_t len,
 		      struct oci_process_file **out_file, struct vr_err *err)
 {
-	struct json_doc *doc;
+	struct json_doc *doc = NULL;
 	int r = json_parse(name, text, len, &doc, err);
 
 	return r < 0 ? r : process_from_doc(doc, out_file, err);
@@ -252,8 +264,8 @@ static int resources_from_doc(struct json_doc *doc, struct oci_resources_file **
 			      struct vr_err *err)
 {
 	struct oci_resources_file *file;
-	struct oci_strv warnings;
-	void *obj;
+	struct oci_strv warnings = {0};
+	void *obj = NULL;
 	int r = load_root(doc, &oci_resources_type, &obj, &warnings, err);
 
 	if (r < 0) {
@@ -285,7 +297,7 @@ static int read_stdin(struct json_doc **out_doc, struct vr_err *err)
 int oci_resources_load(int dirfd, const char *path, struct oci_resources_file **out_file,
 		       struct vr_err *err)
 {
-	struct json_doc *doc;
+	struct json_doc *doc = NULL;
 	int r;
 
 	if (strcmp(path, "-") == 0) {
@@ -299,7 +311,7 @@ int oci_resources_load(int dirfd, const char *path, struct oci_resources_file **
 int oci_resources_parse(const char *name, const char *text, size_t len,
 			struct oci_resources_file **out_file, struct vr_err *err)
 {
-	struct json_doc *doc;
+	struct json_doc *doc = NULL;
 	int r = json_parse(name, text, len, &doc, err);
 
 	return r < 0 ? r : resources_from_doc(doc, out_file, err);

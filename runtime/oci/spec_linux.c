@@ -14,7 +14,8 @@ static const struct oci_field namespace_fields[] = {
 	OCI_F_ENUM(struct oci_namespace, type, "type", oci_namespace_names, "namespace", REQUIRED,
 		   BOTH),
 	OCI_F_STR(struct oci_namespace, path, "path", HOST,
-		  NOTE("network and user are joined; for the others only the type is checked")),
+		  NOTE("the shim joins network, ipc, uts and cgroup; of pid, mount and time only "
+		       "the type is checked, the guest makes its own")),
 };
 
 static int namespace_finish(struct oci_loader *l, const struct json *j, void *obj)
@@ -36,7 +37,7 @@ static const struct oci_type namespace_type =
 static const struct oci_field device_fields[] = {
 	OCI_F_STR(struct oci_device, path, "path", REQUIRED, GUEST),
 	OCI_F_STR(struct oci_device, type_name, "type", REQUIRED, GUEST,
-		  NOTE("block devices of the host become disks of the machine")),
+		  NOTE("what stands for hardware of the host is left out")),
 	OCI_F_I64(struct oci_device, major, "major", 0, UINT32_MAX, GUEST),
 	OCI_F_I64(struct oci_device, minor, "minor", 0, UINT32_MAX, GUEST),
 	OCI_F_OPT_U32(struct oci_device, file_mode, "fileMode", UINT32_MAX, GUEST),
@@ -138,17 +139,19 @@ static const struct oci_type memory_policy_type =
 
 static const struct oci_field linux_fields[] = {
 	OCI_F_OBJV(struct oci_linux, namespaces, "namespaces", namespace_type,
-		   struct oci_namespaces, BOTH),
+		   struct oci_namespaces, BOTH,
+		   NOTE("in the guest the container's, on the host its shim's")),
 	OCI_F_OBJV(struct oci_linux, uid_mappings, "uidMappings", oci_idmap_type, struct oci_idmaps,
-		   BOTH),
+		   BOTH, NOTE("the files' owners on the host are the mapped ids")),
 	OCI_F_OBJV(struct oci_linux, gid_mappings, "gidMappings", oci_idmap_type, struct oci_idmaps,
-		   BOTH),
+		   BOTH, NOTE("as uidMappings")),
 	OCI_F_OBJMAP(struct oci_linux, time_offsets, "timeOffsets", time_offset_type,
 		     struct oci_time_offsets, GUEST),
 	OCI_F_OBJV(struct oci_linux, devices, "devices", device_type, struct oci_devices, GUEST),
 	OCI_F_OBJMAP(struct oci_linux, net_devices, "netDevices", net_device_type,
 		     struct oci_net_devices, REFUSED(NO_MEMBER)),
-	OCI_F_STR(struct oci_linux, cgroups_path, "cgroupsPath", HOST),
+	OCI_F_STR(struct oci_linux, cgroups_path, "cgroupsPath", HOST,
+		  NOTE("the cgroup of shim, vmm and fs")),
 	OCI_F_OBJ(struct oci_linux, resources, "resources", oci_resources_type,
 		  struct oci_resources, BOTH),
 	OCI_F_OBJ(struct oci_linux, intel_rdt, "intelRdt", intel_rdt_type, struct oci_intel_rdt,
@@ -162,7 +165,8 @@ static const struct oci_field linux_fields[] = {
 	OCI_F_STR(struct oci_linux, rootfs_propagation_name, "rootfsPropagation", GUEST),
 	OCI_F_STRV(struct oci_linux, masked_paths, "maskedPaths", GUEST),
 	OCI_F_STRV(struct oci_linux, readonly_paths, "readonlyPaths", GUEST),
-	OCI_F_STR(struct oci_linux, mount_label, "mountLabel", HOST),
+	OCI_F_STR(struct oci_linux, mount_label, "mountLabel",
+		  IGNORED("the guest has no SELinux; context= options are left out")),
 	OCI_F_OBJ(struct oci_linux, personality, "personality", personality_type,
 		  struct oci_personality, GUEST),
 };

@@ -230,13 +230,15 @@ static const struct oci_field mount_fields[] = {
 	OCI_F_STR(struct oci_mount, destination, "destination", REQUIRED, GUEST,
 		  NOTE("relative ones are taken below /, with a warning")),
 	OCI_F_STR(struct oci_mount, type, "type", GUEST),
-	OCI_F_STR(struct oci_mount, source, "source", BOTH, NOTE("binds: shared by the host")),
+	OCI_F_STR(struct oci_mount, source, "source", BOTH,
+		  NOTE("binds: exported by the fs process; the host's /proc, /sys, cgroups and "
+		       "virtual devices become the guest's")),
 	OCI_F_STRV(struct oci_mount, options, "options", BOTH,
-		   NOTE("ro, nosuid, nodev, noexec of binds hold on the host too")),
+		   NOTE("of binds, ro holds on the host too; nosuid, nodev and noexec always do")),
 	OCI_F_OBJV(struct oci_mount, uid_mappings, "uidMappings", oci_idmap_type, struct oci_idmaps,
 		   HOST),
 	OCI_F_OBJV(struct oci_mount, gid_mappings, "gidMappings", oci_idmap_type, struct oci_idmaps,
-		   HOST),
+		   HOST, NOTE("as uidMappings")),
 };
 
 static int root_relative(struct oci_loader *l, const struct json *j, struct oci_mount *m)

@@ -48,14 +48,16 @@ static const struct oci_type device_rule_type =
 static const struct oci_field memory_fields[] = {
 	OCI_F_OPT_I64(struct oci_memory, limit, "limit", -1, INT64_MAX, BOTH,
 		      NOTE("sizes the machine; the host allows its overhead on top")),
-	OCI_F_OPT_I64(struct oci_memory, reservation, "reservation", -1, INT64_MAX, BOTH),
-	OCI_F_OPT_I64(struct oci_memory, swap, "swap", -1, INT64_MAX, HOST),
+	OCI_F_OPT_I64(struct oci_memory, reservation, "reservation", -1, INT64_MAX, GUEST),
+	OCI_F_OPT_I64(struct oci_memory, swap, "swap", -1, INT64_MAX, GUEST,
+		      NOTE("memory and swap together; the machine itself has no swap")),
 	OCI_F_OPT_I64(struct oci_memory, kernel, "kernel", -1, INT64_MAX, IGNORED(V1_ONLY)),
 	OCI_F_OPT_I64(struct oci_memory, kernel_tcp, "kernelTCP", -1, INT64_MAX, IGNORED(V1_ONLY)),
 	OCI_F_OPT_U64(struct oci_memory, swappiness, "swappiness", 100, IGNORED(V1_ONLY)),
 	OCI_F_OPT_BOOL(struct oci_memory, disable_oom_killer, "disableOOMKiller", IGNORED(V1_ONLY)),
 	OCI_F_OPT_BOOL(struct oci_memory, use_hierarchy, "useHierarchy", IGNORED(V1_ONLY)),
-	OCI_F_OPT_BOOL(struct oci_memory, check_before_update, "checkBeforeUpdate", HOST),
+	OCI_F_OPT_BOOL(struct oci_memory, check_before_update, "checkBeforeUpdate", HOST,
+		       NOTE("by update")),
 };
 
 static int memory_finish(struct oci_loader *l, const struct json *j, void *obj)
@@ -74,19 +76,19 @@ static const struct oci_type memory_type =
 	OCI_TYPE(struct oci_memory, memory_fields, memory_finish);
 
 static const struct oci_field cpu_fields[] = {
-	OCI_F_OPT_U64(struct oci_cpu, shares, "shares", UINT64_MAX, HOST),
+	OCI_F_OPT_U64(struct oci_cpu, shares, "shares", UINT64_MAX, BOTH),
 	OCI_F_OPT_I64(struct oci_cpu, quota, "quota", INT64_MIN, INT64_MAX, BOTH,
 		      NOTE("also gives the number of virtual CPUs")),
-	OCI_F_OPT_U64(struct oci_cpu, burst, "burst", UINT64_MAX, HOST),
+	OCI_F_OPT_U64(struct oci_cpu, burst, "burst", UINT64_MAX, GUEST),
 	OCI_F_OPT_U64(struct oci_cpu, period, "period", UINT64_MAX, BOTH),
 	OCI_F_OPT_I64(struct oci_cpu, realtime_runtime, "realtimeRuntime", INT64_MIN, INT64_MAX,
-		      HOST, NOTE("cgroup v1 only")),
-	OCI_F_OPT_U64(struct oci_cpu, realtime_period, "realtimePeriod", UINT64_MAX, HOST,
-		      NOTE("cgroup v1 only")),
+		      IGNORED(V1_ONLY)),
+	OCI_F_OPT_U64(struct oci_cpu, realtime_period, "realtimePeriod", UINT64_MAX,
+		      IGNORED(V1_ONLY)),
 	OCI_F_STR(struct oci_cpu, cpus, "cpus", HOST,
-		  NOTE("also bounds the number of virtual CPUs")),
-	OCI_F_STR(struct oci_cpu, mems, "mems", HOST),
-	OCI_F_OPT_I64(struct oci_cpu, idle, "idle", 0, 1, HOST),
+		  NOTE("cpuset of the host's cgroup; also bounds the number of virtual CPUs")),
+	OCI_F_STR(struct oci_cpu, mems, "mems", HOST, NOTE("cpuset of the host's cgroup")),
+	OCI_F_OPT_I64(struct oci_cpu, idle, "idle", 0, 1, GUEST),
 };
 
 static int cpu_finish(struct oci_loader *l, const struct json *j, void *obj)
@@ -200,16 +202,18 @@ static const struct oci_field rdma_fields[] = {
 static const struct oci_type rdma_type = OCI_TYPE(struct oci_rdma, rdma_fields, NULL);
 
 static const struct oci_field resources_fields[] = {
-	OCI_F_OBJV(struct oci_resources, devices, "devices", device_rule_type,
-		   struct oci_device_rules, BOTH,
-		   NOTE("the host adds what the machine itself needs")),
+	OCI_F_OBJV(
+		struct oci_resources, devices, "devices", device_rule_type, struct oci_device_rules,
+		IGNORED("a node in the guest opens devices of the guest alone; rules for those are "
+			"not implemented yet")),
 	OCI_F_OBJ(struct oci_resources, memory, "memory", memory_type, struct oci_memory, BOTH),
 	OCI_F_OBJ(struct oci_resources, cpu, "cpu", cpu_type, struct oci_cpu, BOTH),
 	OCI_F_OBJ(struct oci_resources, pids, "pids", pids_type, struct oci_pids, GUEST),
 	OCI_F_OBJ(struct oci_resources, block_io, "blockIO", block_io_type, struct oci_block_io,
-		  HOST),
+		  BOTH, NOTE("limits on the host, the weight in the guest, too")),
 	OCI_F_OBJV(struct oci_resources, hugepage_limits, "hugepageLimits", hugepage_type,
-		   struct oci_hugepage_limits, HOST),
+		   struct oci_hugepage_limits,
+		   IGNORED(OCI_NOT_YET "; the guest has no pool of huge pages")),
 	OCI_F_OBJ(struct oci_resources, network, "network", network_type, struct oci_network,
 		  IGNORED(V1_ONLY)),
 	OCI_F_OBJMAP(struct oci_resources, rdma, "rdma", rdma_type, struct oci_rdmas,

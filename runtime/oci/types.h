@@ -54,8 +54,8 @@ struct oci_opt_i64 {
 	int64_t v;
 };
 
-/** OCI_FOREACH() - iterate over an {v, n} array: OCI_FOREACH(m, &spec->mounts) */
+/** OCI_FOREACH() - iterate over an {v, n} array (@v may be NULL): OCI_FOREACH(m, &spec->mounts) */
 #define OCI_FOREACH(it, array)                                                                     \
-	for (__typeof__(*(array)->v) *it = (array)->v; it < (array)->v + (array)->n; it++)
+	for (__typeof__(*(array)->v) *it = (array)->v; it && it < (array)->v + (array)->n; it++)
 
 #endif /* OCI_TYPES_H */

@@ -13,6 +13,7 @@
  */
 #include "vmm/kvm_probe.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -175,6 +176,7 @@ static int judge_exit(const struct probe *p, char *why, size_t n)
 {
 	const struct kvm_run *run = p->run;
 
+	assert(run); /* probe_create() succeeded */
 	if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR) {
 		return say(
 			why, n, -EOPNOTSUPP,

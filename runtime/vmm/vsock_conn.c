@@ -34,12 +34,14 @@ _Static_assert(VSOCK_BUF_BYTES >= 2 * VSOCK_PAYLOAD_MAX, "room for two packets")
 
 void vconn_init(struct vconn *c, const struct vsock_hdr *req)
 {
+	uint32_t room = VR_MIN(req->buf_alloc, PEER_ALLOC_MAX);
+
 	*c = (struct vconn){
 		.guest_port = req->src_port,
 		.host_port = req->dst_port,
 		.state = VCONN_OPEN,
 		.pend = VCONN_PEND_RESPONSE,
-		.peer_alloc = VR_MIN(req->buf_alloc, PEER_ALLOC_MAX),
+		.peer_alloc = room,
 	};
 }
 

@@ -64,8 +64,7 @@ static const char full_config[] =
 	"},"
 	"'rootfsPropagation':'rslave','maskedPaths':['/proc/kcore'],'readonlyPaths':['/proc/sys'],"
 	"'mountLabel':'m','personality':{'domain':'LINUX32'}},"
-	"'vm':{'kernel':{'path':'/k','parameters':['a','b'],'initrd':'/i'},"
-	"'hwConfig':{'vcpus':2,'memory':1048576}},"
+	"'vm':{'hwConfig':{'vcpus':2,'memory':1048576}},"
 	"'windows':{'x':1},'solaris':{},'zos':{},'freebsd':{}}";
 
 #endif /* TESTS_FULL_CONFIG_H */

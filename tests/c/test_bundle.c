@@ -121,6 +121,29 @@ static void configuration_is_found(void **state)
 	oci_bundle_close(&b);
 }
 
+/* Nobody may wait for what never comes. */
+static void a_configuration_that_is_no_file_is_refused(void **state)
+{
+	struct oci_bundle b = open_ok(at("b"));
+	struct oci_spec *spec = NULL;
+	char fifo[PATH_MAX + 64];
+
+	(void)state;
+	(void)snprintf(fifo, sizeof(fifo), "%s", at("fifo"));
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	for (size_t i = 0; i < 3; i++) {
+		const char *name = i == 0 ? "/dev/zero" : i == 1 ? fifo : b.path;
+		struct vr_err err = VR_ERR_INIT;
+		char expected[2 * PATH_MAX];
+
+		(void)snprintf(expected, sizeof(expected), "open '%s': not a regular file", name);
+		assert_int_equal(oci_bundle_spec(&b, name, &spec, &err), -EINVAL);
+		assert_message(err, expected);
+	}
+	(void)unlink(fifo);
+	oci_bundle_close(&b);
+}
+
 static void rootfs_may_be_relative_or_absolute(void **state)
 {
 	struct oci_bundle b = open_ok(at("b"));
@@ -176,6 +199,7 @@ int main(void)
 		cmocka_unit_test(missing_bundles_are_named),
 		cmocka_unit_test(odd_names_are_refused),
 		cmocka_unit_test(configuration_is_found),
+		cmocka_unit_test(a_configuration_that_is_no_file_is_refused),
 		cmocka_unit_test(rootfs_may_be_relative_or_absolute),
 		cmocka_unit_test(bind_sources_open),
 	};

@@ -304,6 +304,27 @@ static void utf8_is_strict(void **state)
 	assert_false(vr_utf8_valid("\xc3\x28", 2));
 }
 
+static void messages_for_terminals_are_one_harmless_line(void **state)
+{
+	char buf[64];
+
+	(void)state;
+	assert_int_equal(vr_log_visible(buf, sizeof(buf), "a \"b\" 'c' \\ \xc3\xa4"), 14);
+	assert_string_equal(buf, "a \"b\" 'c' \\ \xc3\xa4");
+	(void)vr_log_visible(buf, sizeof(buf), "x\n\r\t\033[2J\177");
+	assert_string_equal(buf, "x\\n\\r\\t\\x1b[2J\\x7f");
+	(void)vr_log_visible(buf, sizeof(buf),
+			     "\xc2\x9b"
+			     "2J\xc2\xa9\xff");
+	assert_string_equal(buf, "\\x9b2J\xc2\xa9\xef\xbf\xbd");
+	/* cut between characters, and never beyond the end */
+	memset(buf, '#', sizeof(buf));
+	assert_int_equal(vr_log_visible(buf, 6, "abc\033d"), 3);
+	assert_string_equal(buf, "abc");
+	assert_int_equal(buf[6], '#');
+	assert_int_equal(vr_log_visible(buf, 1, "abc"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +343,7 @@ int main(void)
 		cmocka_unit_test(dates_agree_with_libc),
 		cmocka_unit_test(rate_limit_counts_what_it_suppresses),
 		cmocka_unit_test(utf8_is_strict),
+		cmocka_unit_test(messages_for_terminals_are_one_harmless_line),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, setup, teardown);

@@ -245,7 +245,7 @@ struct walk {
 
 static bool below_refused(const char *path)
 {
-	return strncmp(path, "linux.intelRdt.", 15) == 0 ||
+	return strncmp(path, "linux.intelRdt.", 15) == 0 || strncmp(path, "vm.kernel.", 10) == 0 ||
 	       strncmp(path, "linux.memoryPolicy.", 19) == 0 ||
 	       strncmp(path, "linux.netDevices.", 17) == 0;
 }

@@ -262,6 +262,8 @@ static const struct reject rejects[] = {
 	{BASE(",'vm':{'kernel':{'path':'k'}}"), "vm.kernel.path: must be an absolute path"},
 	{BASE(",'vm':{'kernel':{'path':'/k','initrd':'i'}}"),
 	 "vm.kernel.initrd: must be an absolute path"},
+	{BASE(",'vm':{'kernel':{'path':'/k'}}"),
+	 "vm.kernel: not supported: only the kernel that comes with the runtime is booted"},
 	{BASE(",'vm':{'hwConfig':{'irqs':[1]}}"),
 	 "vm.hwConfig.irqs: not supported: hardware is not passed through this way"},
 	{BASE(",'windows':[]"), "windows: must be an object, not an array"},

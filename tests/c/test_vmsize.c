@@ -157,14 +157,14 @@ static void hardware_of_the_vm_section(void **state)
 	struct vmsize s;
 
 	(void)state;
-	s = size_of(CONFIG(",'vm':{'kernel':{'path':'/k'},"
+	s = size_of(CONFIG(",'vm':{"
 			   "'hwConfig':{'vcpus':7,'memory':1073741825}}"));
 	assert_int_equal(s.n_vcpus, 7); /* a wish, not a limit: may exceed the host's CPUs */
 	assert_int_equal(s.ram_bytes, MIB(1026));
-	s = size_of(CONFIG(",'vm':{'kernel':{'path':'/k'},'hwConfig':{'vcpus':1000,'memory':1}}"));
+	s = size_of(CONFIG(",'vm':{'hwConfig':{'vcpus':1000,'memory':1}}"));
 	assert_int_equal(s.n_vcpus, VM_MAX_VCPUS);
 	assert_int_equal(s.ram_bytes, ML_RAM_MIN);
-	s = size_of(CONFIG(",'vm':{'kernel':{'path':'/k'},"
+	s = size_of(CONFIG(",'vm':{"
 			   "'hwConfig':{'memory':18446744073709551615}}"));
 	assert_int_equal(s.ram_bytes, ML_RAM_MAX);
 	assert_int_equal(s.n_vcpus, HOST_CPUS);
@@ -178,7 +178,7 @@ static void annotations_come_first(void **state)
 	(void)state;
 	settings.vcpus = (struct oci_opt_u32){.set = true, .v = OCI_VCPUS_MAX};
 	settings.memory_mib = (struct oci_opt_u32){.set = true, .v = 65};
-	s = size_with(CONFIG(",'vm':{'kernel':{'path':'/k'},'hwConfig':{'vcpus':7,'memory':99}},"
+	s = size_with(CONFIG(",'vm':{'hwConfig':{'vcpus':7,'memory':99}},"
 			     "'linux':{'resources':{'memory':{'limit':1073741824},"
 			     "'cpu':{'cpus':'0'}}}"),
 		      &settings, HOST_CPUS, HOST_RAM);

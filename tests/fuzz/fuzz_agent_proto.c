@@ -6,21 +6,14 @@
  * has exactly one encoding, so encoding it again gives the same bytes; and every borrowed string
  * lies inside the payload (a sanitizer would see it otherwise).
  *
- * Built with -DVOLT_LIBFUZZER for libFuzzer; otherwise a plain program that replays the files named
- * or, without arguments, valid messages with a few bytes, lengths or whole TLVs damaged, and then
- * insists that every decoder accepted and refused something.
+ * The smoke test damages a few bytes, lengths or whole TLVs of valid messages, and then insists that
+ * every decoder accepted and refused something.
  */
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "base/agent_proto.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define N_RANDOM 200000
+#define N_RANDOM 50000
 
 static uint8_t out[AP_HEADER_LEN + AP_FRAME_MAX];
 
@@ -136,10 +129,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(exact, data + 1, size);
 	if (messages[which].decode(exact, size)) {
 		messages[which].refused++;
+		fuzz_outcome("%s refused", messages[which].name);
 		free(exact);
 		return 0;
 	}
 	messages[which].accepted++;
+	fuzz_outcome("%s accepted", messages[which].name);
 	n = messages[which].encode();
 	if (n != (long)(size + AP_HEADER_LEN) || memcmp(out + AP_HEADER_LEN, exact, size) != 0) {
 		fprintf(stderr, "%s: accepted bytes that it would not write\n",
@@ -152,14 +147,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 #ifndef VOLT_LIBFUZZER
 
-static uint64_t seed = 0x9e3779b97f4a7c15u;
-
 static uint32_t rnd(uint32_t below)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed >> 32) % below;
+	return fuzz_random() % below;
 }
 
 static const char *const words[] = {"/bin/sh", "", "a=b", "/dev/null"};
@@ -262,7 +252,7 @@ static void damage(uint8_t *p, size_t *n)
 	}
 }
 
-static int random_inputs(void)
+static bool smoke(void)
 {
 	static uint8_t in[1 + AP_FRAME_MAX];
 
@@ -275,7 +265,7 @@ static int random_inputs(void)
 		len = messages[which].encode();
 		if (len < (long)AP_HEADER_LEN || len > 16384) {
 			fprintf(stderr, "%s: seed not encoded\n", messages[which].name);
-			return 1;
+			return false;
 		}
 		n = (size_t)len - AP_HEADER_LEN;
 		in[0] = (uint8_t)which;
@@ -287,37 +277,17 @@ static int random_inputs(void)
 		if (messages[i].accepted == 0 || messages[i].refused == 0) {
 			fprintf(stderr, "%s: accepted %lu, refused %lu: tests nothing\n",
 				messages[i].name, messages[i].accepted, messages[i].refused);
-			return 1;
+			return false;
 		}
 	}
-	printf("fuzz_agent_proto: %d inputs\n", N_RANDOM);
-	return 0;
+	return true;
 }
 
-static int replay(const char *path)
-{
-	static uint8_t in[1 + AP_FRAME_MAX];
-	FILE *f = fopen(path, "rb");
-	size_t n;
-
-	if (!f) {
-		perror(path);
-		return 1;
-	}
-	n = fread(in, 1, sizeof(in), f);
-	fclose(f);
-	LLVMFuzzerTestOneInput(in, n);
-	return 0;
-}
-
-int main(int argc, char **argv)
-{
-	int rc = 0;
-
-	for (int i = 1; i < argc; i++) {
-		rc |= replay(argv[i]);
-	}
-	return argc > 1 ? rc : random_inputs();
-}
-
+static const struct fuzz_known known[] = {
+	{"start", "start accepted"},
+	{"bad-start-tag", "start refused"},
+	{"bad-signal-empty", "signal refused"},
+};
 #endif
+
+FUZZ_MAIN("agent_proto", known, smoke)

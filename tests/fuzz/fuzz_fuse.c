@@ -11,22 +11,15 @@
  * every input: nothing outside the exported tree was made, removed or changed,
  * no fd is left over, and the server's identity and umask are back.
  *
- * Built with -DVOLT_LIBFUZZER for libFuzzer; otherwise a plain program that
- * replays the files named, or, without arguments, a fixed number of
- * pseudo-random inputs, and then insists that every operation succeeded at
- * least once and failed at least once: a fuzzer whose inputs are all refused
- * at the door tests nothing.
+ * The smoke test runs pseudo-random inputs and then insists that every operation
+ * succeeded at least once and failed at least once.
  */
-#include <dirent.h>
+#include "fuzz.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -36,8 +29,6 @@
 #include "base/checked.h"
 #include "virtio-fs/fs_server.h"
 #include "virtio-fs/fuse_abi.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MAX_STEPS  64
 #define MAX_KNOWN  32
@@ -547,6 +538,7 @@ static void send_request(const struct fuse_in_header *h, size_t room)
 	check(out.len == rc && out.unique == h->unique, "reply header");
 	check(out.error <= 0 && out.error > -512, "error number");
 	if (h->opcode < FUSE_OPCODE_COUNT) {
+		fuzz_outcome("operation %u: %d", h->opcode, out.error);
 		*(out.error ? &w.bad[h->opcode] : &w.good[h->opcode]) += 1;
 	}
 	if (out.error == 0) {
@@ -628,14 +620,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 #ifndef VOLT_LIBFUZZER
 
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 /* Every operation that answers must have been seen both working and refused. */
 static int check_not_vacuous(void)
 {
@@ -657,39 +641,24 @@ static int check_not_vacuous(void)
 	return missing ? 1 : 0;
 }
 
-static int run_random(void)
+static bool smoke(void)
 {
 	static uint8_t buf[600];
-	uint64_t state = 0x9e3779b97f4a7c15ULL;
 
 	for (int i = 0; i < N_RANDOM; i++) {
 		for (size_t j = 0; j < sizeof(buf); j++) {
-			buf[j] = (uint8_t)(next_random(&state) >> 32);
+			buf[j] = (uint8_t)fuzz_random();
 		}
 		(void)LLVMFuzzerTestOneInput(buf, sizeof(buf));
 	}
-	return check_not_vacuous();
+	return check_not_vacuous() == 0;
 }
 
-int main(int argc, char **argv)
-{
-	static uint8_t buf[1 << 20];
-
-	if (argc < 2) {
-		return run_random();
-	}
-	for (int i = 1; i < argc; i++) {
-		int fd = open(argv[i], O_RDONLY | O_CLOEXEC);
-		ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
-
-		if (n < 0) {
-			(void)fprintf(stderr, "%s: %s\n", argv[i], strerror(errno));
-			return 1;
-		}
-		close(fd);
-		(void)LLVMFuzzerTestOneInput(buf, (size_t)n);
-	}
-	return 0;
-}
-
+static const struct fuzz_known known[] = {
+	{"empty", "operation 1: 0"},
+	{"bad-read-only", "operation 4: -30"},
+	{"bad-stale", "operation 17: -116"},
+};
 #endif /* VOLT_LIBFUZZER */
+
+FUZZ_MAIN("fuse", known, smoke)

@@ -2,23 +2,16 @@
 /*
  * fuzz_spec.c - JSON parser, configuration, process and resources files, settings
  *
- * Built with -DVOLT_LIBFUZZER for libFuzzer. Otherwise it is a plain program that
- * replays the files it is given; without any it runs a fixed number of mutations
- * of the full configuration, each broken in few places, so that most of them get
- * past the first check. That run also proves that the inputs reach what they
- * shall reach.
+ * The smoke test runs a fixed number of mutations of the full configuration, each
+ * broken in few places, so that most of them get past the first check.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "oci/annotations.h"
 #include "oci/json.h"
 #include "oci/spec.h"
 #include "oci/spec_check.h"
 #include "tests/c/full_config.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* How often each outcome was seen. */
 static unsigned long n_loaded;
@@ -101,8 +94,10 @@ static void as_spec(const char *text, size_t size)
 	if (judge(r, &err, spec)) {
 		use_spec(spec);
 		oci_spec_free(spec);
+		fuzz_outcome("loaded");
 		n_loaded++;
 	} else {
+		fuzz_outcome("%s", err.msg);
 		n_checked++;
 	}
 }
@@ -134,6 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int r = json_parse("t", text, size, &doc, &err);
 
 	if (!judge(r, &err, doc)) {
+		fuzz_outcome("%s", err.msg);
 		n_broken++;
 		return 0;
 	}
@@ -148,24 +144,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 #define SMOKE_ROUNDS 4000
 
-static uint32_t rng_state = 1;
-
-static uint32_t rng(void)
-{
-	rng_state = rng_state * 1664525u + 1013904223u;
-	return rng_state >> 8;
-}
-
 /* Tokens that are JSON in most places, so that the damage is in the meaning. */
 static const char *const tokens[] = {"null", "0",  "-1", "\"\"", "{}", "[]", "true", "\"a\"",
 				     "1e9",  "..", "/",	 "\"",	 "}",  "]",  ",",    "\\u0000"};
 
 static size_t mutate(char *text, size_t len, size_t cap)
 {
-	for (uint32_t n = rng() % 3; n > 0; n--) {
-		const char *token = tokens[rng() % (sizeof(tokens) / sizeof(tokens[0]))];
+	for (uint32_t n = fuzz_random() % 3; n > 0; n--) {
+		const char *token = tokens[fuzz_random() % (sizeof(tokens) / sizeof(tokens[0]))];
 		size_t add = strlen(token);
-		size_t at = rng() % len;
+		size_t at = fuzz_random() % len;
 		size_t end = at;
 
 		/* Prefer whole values: from behind a colon to the next separator. */
@@ -184,7 +172,7 @@ static size_t mutate(char *text, size_t len, size_t cap)
 	return len;
 }
 
-static int smoke(void)
+static bool smoke(void)
 {
 	static char text[3 * sizeof(full_config)];
 
@@ -197,41 +185,20 @@ static int smoke(void)
 		len = mutate(text, len, sizeof(text));
 		(void)LLVMFuzzerTestOneInput((const uint8_t *)text, len);
 	}
-	printf("loaded %lu, refused %lu, broken %lu\n", n_loaded, n_checked, n_broken);
 	/* Each way must be taken often, else this run proves nothing. */
-	return n_loaded < SMOKE_ROUNDS / 10 || n_checked < SMOKE_ROUNDS / 10 ||
-	       n_broken < SMOKE_ROUNDS / 10;
+	return n_loaded >= SMOKE_ROUNDS / 10 && n_checked >= SMOKE_ROUNDS / 10 &&
+	       n_broken >= SMOKE_ROUNDS / 10;
 }
 
-static int replay(const char *path)
-{
-	FILE *f = fopen(path, "rb");
-	uint8_t *data;
-	size_t size;
-
-	if (!f) {
-		perror(path);
-		return 1;
-	}
-	data = malloc(1 << 24);
-	size = data ? fread(data, 1, 1 << 24, f) : 0;
-	(void)fclose(f); /* was only read */
-	(void)LLVMFuzzerTestOneInput(data, size);
-	free(data);
-	return 0;
-}
-
-int main(int argc, char **argv)
-{
-	int failed = 0;
-
-	if (argc == 1) {
-		return smoke();
-	}
-	for (int i = 1; i < argc; i++) {
-		failed |= replay(argv[i]);
-	}
-	return failed;
-}
-
+static const struct fuzz_known known[] = {
+	{"full", "loaded"},
+	{"minimal", "loaded"},
+	{"bad-duplicate", "t: ociVersion: duplicate key"},
+	{"bad-deep", "t: "},
+	{"bad-path-type", "config.json: mounts[0].options: must be an array, not a string"},
+	{"bad-notify",
+	 "config.json: linux.seccomp.defaultAction: SCMP_ACT_NOTIFY is not supported"},
+};
 #endif /* !VOLT_LIBFUZZER */
+
+FUZZ_MAIN("spec", known, smoke)
