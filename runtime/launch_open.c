@@ -52,6 +52,7 @@ void launch_init(struct launch *l, const struct globals *g, const struct launch_
 	}
 	pair_init(l->pair_shim_vmm);
 	pair_init(l->pair_fs_vmm);
+	net_plan_init(&l->net);
 	l->wires.irq_fd = -1;
 	for (unsigned q = 0; q < FS_QUEUES; q++) {
 		l->wires.kick_fd[q] = -1;
@@ -93,6 +94,7 @@ void launch_finish(struct launch *l)
 		vr_close_reset(&l->guest.shares[i].fd);
 	}
 	console_close(&l->console);
+	net_plan_finish(&l->net);
 	if (l->wires.irq_status) {
 		(void)munmap(l->wires.irq_status, sizeof(*l->wires.irq_status));
 	}
