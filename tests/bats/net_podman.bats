@@ -7,6 +7,8 @@ load helpers
 PROBE=${VOLT%/*}/probes/netprobe
 
 setup() {
+	# What podman mounts for itself, once.
+	ip netns add warmup && ip netns delete warmup
 	setup_common
 }
 
