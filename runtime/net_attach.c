@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <poll.h>
 #include <sched.h>
@@ -25,6 +26,7 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "net_guard.h"
 #include "net_scan.h"
 #include "net_tc.h"
 #include "sandbox/namespaces.h"
@@ -191,6 +193,22 @@ static int link_claim(struct nl_sock *nl, int ifindex, const char *name, struct 
 	return rc < 0 ? vr_err_sys(err, rc, "attach a VM to network interface '%s'", name) : 0;
 }
 
+/* From the guest, what is its own; to the guest, everything. */
+static int link_filters(struct nl_sock *nl, const struct net_scan *s, unsigned i, int tap)
+{
+	const struct net_filter all = {
+		.prio = NET_TC_PRIO, .proto = ETH_P_ALL, .to = tap, .n_keys = 1};
+	struct net_filter *guard = calloc(NET_GUARD_MAX, sizeof(*guard));
+	unsigned n = guard ? net_guard_build(&s->net, i, s->ifindex[i], guard) : 0;
+	int rc = guard ? 0 : -ENOMEM;
+
+	for (unsigned k = 0; rc == 0 && k < n; k++) {
+		rc = net_tc_filter(nl, tap, &guard[k]);
+	}
+	free(guard);
+	return rc == 0 ? net_tc_filter(nl, s->ifindex[i], &all) : rc;
+}
+
 static int link_connect(struct nl_sock *nl, const struct net_scan *s, unsigned i,
 			const struct net_tap *tap)
 {
@@ -202,10 +220,7 @@ static int link_connect(struct nl_sock *nl, const struct net_scan *s, unsigned i
 		rc = net_tc_add_ingress(nl, tap->ifindex);
 	}
 	if (rc == 0) {
-		rc = net_tc_redirect(nl, tap->ifindex, ifindex, l->mac);
-	}
-	if (rc == 0) {
-		rc = net_tc_redirect(nl, ifindex, tap->ifindex, NULL);
+		rc = link_filters(nl, s, i, tap->ifindex);
 	}
 	if (rc == 0 && !s->veth[i]) {
 		/* Which groups the guest listens to, the interface can't know. */

@@ -2,8 +2,7 @@
 /*
  * net_tc.c - traffic control: frames go from one interface to another; see net_tc.h
  *
- * u32 rather than matchall: every kernel that has redirection has it. The link
- * header lies at negative offsets: source address at -8, its end at -4.
+ * u32 rather than matchall or flower: every kernel that has redirection has it.
  */
 #include "net_tc.h"
 
@@ -26,13 +25,6 @@
 #include <netlink/route/tc.h>
 
 #define INGRESS_HANDLE 0xffff0000u
-
-/* Priorities of our filters: "VO", and what is left after it */
-#define PRIO_REDIRECT 0x564f
-#define PRIO_DROP     0x5650
-
-#define OFF_SRC_MAC  (-8)
-#define OFF_SRC_MAC2 (-4)
 
 int net_nl_errno(int nl_err)
 {
@@ -112,25 +104,37 @@ bool net_tc_is_ours(struct nl_sock *nl, int ifindex)
 		return false; /* no ingress qdisc */
 	}
 	for (struct nl_object *o = nl_cache_get_first(cache); o; o = nl_cache_get_next(o)) {
-		ours |= rtnl_cls_get_prio((struct rtnl_cls *)o) == PRIO_REDIRECT;
+		uint16_t prio = rtnl_cls_get_prio((struct rtnl_cls *)o);
+
+		ours |= prio >= NET_TC_PRIO && prio <= NET_TC_PRIO_LAST;
 	}
 	nl_cache_free(cache);
 	return ours;
 }
 
-/* A terminal u32 filter at the ingress of @ifindex; without keys it matches everything. */
-static struct rtnl_cls *filter(int ifindex, uint16_t prio)
+/* A terminal u32 filter at the ingress of @ifindex. */
+static struct rtnl_cls *classifier(int ifindex, const struct net_filter *f)
 {
 	struct rtnl_cls *c = rtnl_cls_alloc();
+	int rc;
 
 	if (!c) {
 		return NULL;
 	}
 	rtnl_tc_set_ifindex(TC_CAST(c), ifindex);
 	rtnl_tc_set_parent(TC_CAST(c), INGRESS_HANDLE);
-	rtnl_cls_set_prio(c, prio);
-	rtnl_cls_set_protocol(c, ETH_P_ALL);
-	if (rtnl_tc_set_kind(TC_CAST(c), "u32") < 0 || rtnl_u32_set_cls_terminal(c) < 0) {
+	rtnl_cls_set_prio(c, f->prio);
+	rtnl_cls_set_protocol(c, f->proto);
+	rc = rtnl_tc_set_kind(TC_CAST(c), "u32");
+	if (rc == 0) {
+		rc = rtnl_u32_set_cls_terminal(c);
+	}
+	for (unsigned i = 0; rc == 0 && i < f->n_keys; i++) {
+		const struct net_key *k = &f->key[i];
+
+		rc = rtnl_u32_add_key(c, htonl(k->value), htonl(k->mask), k->off, 0);
+	}
+	if (rc < 0) {
 		rtnl_cls_put(c);
 		return NULL;
 	}
@@ -183,36 +187,7 @@ static struct rtnl_act *action_drop(void)
 	return a;
 }
 
-static int match_src_mac(struct rtnl_cls *c, const uint8_t mac[6])
+int net_tc_filter(struct nl_sock *nl, int at, const struct net_filter *f)
 {
-	uint32_t high =
-		(uint32_t)mac[0] << 24 | (uint32_t)mac[1] << 16 | (uint32_t)mac[2] << 8 | mac[3];
-	uint32_t low = (uint32_t)mac[4] << 24 | (uint32_t)mac[5] << 16;
-	int rc = rtnl_u32_add_key(c, htonl(high), htonl(0xffffffffu), OFF_SRC_MAC, 0);
-
-	return rc < 0 ? rc : rtnl_u32_add_key(c, htonl(low), htonl(0xffff0000u), OFF_SRC_MAC2, 0);
-}
-
-int net_tc_redirect(struct nl_sock *nl, int from, int to, const uint8_t src_mac[6])
-{
-	struct rtnl_cls *c = filter(from, PRIO_REDIRECT);
-	int rc = c ? 0 : -NLE_NOMEM;
-
-	if (rc == 0) {
-		rc = src_mac ? match_src_mac(c, src_mac) : rtnl_u32_add_key(c, 0, 0, 0, 0);
-	}
-	if (rc < 0) {
-		rtnl_cls_put(c);
-		return net_nl_errno(rc);
-	}
-	rc = filter_add(nl, c, action_redirect(to));
-	if (rc < 0 || !src_mac) {
-		return rc;
-	}
-	c = filter(from, PRIO_DROP);
-	if (c && rtnl_u32_add_key(c, 0, 0, 0, 0) < 0) {
-		rtnl_cls_put(c);
-		c = NULL;
-	}
-	return filter_add(nl, c, action_drop());
+	return filter_add(nl, classifier(at, f), f->to ? action_redirect(f->to) : action_drop());
 }

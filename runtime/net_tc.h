@@ -2,9 +2,8 @@
 /*
  * net_tc.h - traffic control: frames go from one interface to another
  *
- * An ingress qdisc with a filter that takes every frame and redirects it to the
- * far interface's way out: the near end's own network stack never sees it.
- * Filters of ours are told from others by their priorities.
+ * An ingress qdisc with filters that redirect frames to the far interface's way out, or
+ * drop them: the near end's own network stack never sees one. Filters of ours are told from others by their priorities.
  *
  * Uses: base, libnl. Used by: net_attach. All work in the namespace of the socket.
  */
@@ -27,13 +26,33 @@ int net_tc_del_ingress(struct nl_sock *nl, int ifindex);
 /** net_tc_is_ours() - do the ingress filters of @ifindex include one of ours? */
 bool net_tc_is_ours(struct nl_sock *nl, int ifindex);
 
+#define NET_TC_PRIO	 0x564f /* "VO": the first of the priorities that are ours */
+#define NET_TC_PRIO_LAST 0x565f
+#define NET_TC_KEYS	 12u
+
+/** struct net_key - 32 bits at @off from the network header, compared where @mask has ones */
+struct net_key {
+	int off;
+	uint32_t value;
+	uint32_t mask;
+};
+
 /**
- * net_tc_redirect() - all that comes in at @from goes out at @to
- * @src_mac: NULL, or only frames with this source address; all others are dropped
- *
- * Return: 0 or -errno.
+ * struct net_filter - frames that match all keys
+ * @prio:  NET_TC_PRIO..NET_TC_PRIO_LAST, lower ones count first; one protocol each
+ * @proto: ETH_P_*
+ * @to:    where they go out, 0: they are dropped
  */
-int net_tc_redirect(struct nl_sock *nl, int from, int to, const uint8_t src_mac[6])
+struct net_filter {
+	uint16_t prio;
+	uint16_t proto;
+	int to;
+	unsigned n_keys;
+	struct net_key key[NET_TC_KEYS];
+};
+
+/** net_tc_filter() - add a filter to the ingress of @at. Return: 0 or -errno */
+int net_tc_filter(struct nl_sock *nl, int at, const struct net_filter *f)
 	__attribute__((warn_unused_result));
 
 /** net_nl_errno() - what a function of libnl returned, as 0 or -errno */

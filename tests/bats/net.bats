@@ -148,3 +148,151 @@ answers() {
 	volt delete --force c1
 	no_traces
 }
+
+@test "a network that a hook makes, as docker does, is there when the process starts" {
+	make_bundle "$B" sh -c 'ip -4 -o addr > /addr'
+	cat > "$BATS_TEST_TMPDIR/hook" <<-'HOOK'
+		#!/bin/sh
+		pid=$(jq -r .pid)
+		ip link add hosth type veth peer name eth0 netns "$pid"
+		ip addr add 10.9.9.1/24 dev hosth && ip link set hosth up
+		nsenter --net=/proc/$pid/ns/net sh -c 'ip addr add 10.9.9.2/24 dev eth0 && ip link set eth0 up'
+	HOOK
+	chmod +x "$BATS_TEST_TMPDIR/hook"
+	edit_config "$B" '.hooks.prestart = [{path: $P, env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}]' \
+		--arg P "$BATS_TEST_TMPDIR/hook"
+	say_run volt run --bundle "$B" c1 < /dev/null
+	[ "$status" -eq 0 ]
+	grep -q "inet 10.9.9.2/24.*eth0" "$B/rootfs/addr"
+}
+
+@test "what can't be had is refused: the host's network, a namespace with a VM, a foreign policy" {
+	make_bundle "$B" true
+	edit_config "$B" 'del(.linux.namespaces[] | select(.type == "network"))'
+	say_run volt run --bundle "$B" c1 < /dev/null
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"can't use the host's network"* ]]
+
+	cable n1 1
+	bundle_in "$BATS_TEST_TMPDIR/b1" n1 sleep 1000
+	start_in "$BATS_TEST_TMPDIR/b1" c1
+	ip -n n1 -brief link | grep -q ^volt0
+	bundle_in "$BATS_TEST_TMPDIR/b2" n1 true
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/b2" c2 < /dev/null
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"belongs to another VM already (its tap is 'volt0')"* ]]
+	tc -n n1 qdisc show dev eth0 | grep -q ingress # the first one's is still there
+	volt delete --force c1
+
+	cable n2 2
+	tc -n n2 qdisc add dev eth0 ingress
+	bundle_in "$BATS_TEST_TMPDIR/b3" n2 true
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/b3" c3 < /dev/null
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"network interface 'eth0' has a traffic policy"* ]]
+	tc -n n2 qdisc show dev eth0 | grep -q ingress # not ours to remove
+	tc -n n2 qdisc del dev eth0 ingress
+}
+
+@test "kill -9 of everything leaves no tap; delete or the next VM removes the rest" {
+	local role
+	cable n1 1
+	bundle_in "$B" n1 sleep 1000
+	start_in "$B" c1
+	for role in vmm fs shim; do
+		kill -9 "$(role_pid "$role" c1)" || true
+	done
+	wait_for 20 no_roles
+	no_taps n1
+	bundle_in "$BATS_TEST_TMPDIR/b2" n1 /netprobe serve 7000
+	start_in "$BATS_TEST_TMPDIR/b2" c2
+	wait_for 60 answers 10.9.1.2 7000
+	kill -9 "$(role_pid vmm c2)"
+	wait_for 20 no_roles
+	volt delete --force c2
+	volt delete --force c1
+	no_traces
+}
+
+@test "all sizes of datagrams, fragments too; MTU 1280 and 9000" {
+	local size mtu n=1
+	for mtu in 1280 9000; do
+		cable "n$n" "$n" "$mtu"
+		bundle_in "$BATS_TEST_TMPDIR/b$n" "n$n" sh -c 'ip link show eth0 > /link; exec /netprobe serve 7000'
+		start_in "$BATS_TEST_TMPDIR/b$n" "c$n"
+		wait_for 60 answers "10.9.$n.2" 7000
+		grep -q "mtu $mtu" "$BATS_TEST_TMPDIR/b$n/rootfs/link"
+		for size in 1 17 1199 1252 1253 1472 1473 8972 8973 32768 65507; do
+			"$PROBE" udp "10.9.$n.2" 7000 "$size" 3
+		done
+		"$PROBE" udp "fd09:$n::2" 7000 65000 3
+		"$PROBE" tcp "10.9.$n.2" 7000 3000000
+		volt delete --force "c$n"
+		n=$((n + 1))
+	done
+}
+
+@test "many connections, many at once; a pause keeps them" {
+	cable n1 1
+	bundle_in "$B" n1 /netprobe serve 7000
+	edit_config "$B" '.process.rlimits[0] = {type: "RLIMIT_NOFILE", hard: 8192, soft: 8192}'
+	start_in "$B" c1
+	wait_for 60 answers 10.9.1.2 7000
+	"$PROBE" conns 10.9.1.2 7000 3000 0
+	"$PROBE" conns 10.9.1.2 7000 1000 1000
+	"$PROBE" tcp 10.9.1.2 7000 30000000 3>&- &
+	probe=$!
+	sleep 0.3
+	volt pause c1
+	sleep 1
+	kill -0 "$probe"
+	volt resume c1
+	wait "$probe"
+}
+
+@test "a flood from inside the guest costs the vmm no memory, and others still get through" {
+	cable n1 1
+	cable n2 2
+	bundle_in "$B" n1 sh -c '/netprobe flood 10.9.1.1 9 60 300000; touch /flooded; sleep 1000'
+	bundle_in "$BATS_TEST_TMPDIR/b2" n2 /netprobe serve 7000
+	start_in "$BATS_TEST_TMPDIR/b2" c2
+	wait_for 60 answers 10.9.2.2 7000
+	start_in "$B" c1
+	before=$(awk '/^RssAnon/ { print $2 }' "/proc/$(role_pid vmm c1)/status")
+	"$PROBE" udp 10.9.2.2 7000 1000 5
+	wait_for 90 exists "$B/rootfs/flooded"
+	after=$(awk '/^RssAnon/ { print $2 }' "/proc/$(role_pid vmm c1)/status")
+	echo "anonymous memory of the vmm: $before KiB, then $after KiB"
+	[ $((after - before)) -lt 1024 ]
+	"$PROBE" tcp 10.9.2.2 7000 100000
+}
+
+@test "frames with another's address don't leave the guest" {
+	cable n1 1
+	host_serves 7001
+	bundle_in "$B" n1 sh -c '
+		/netprobe udp 10.9.1.1 7001 10 1 && touch /honest
+		ip addr add 10.9.1.66/32 dev eth0
+		ip route replace 10.9.1.0/24 dev eth0 src 10.9.1.66
+		timeout 5 /netprobe udp 10.9.1.1 7001 10 1 && touch /spoofed-ip
+		ip route replace 10.9.1.0/24 dev eth0 src 10.9.1.2
+		/netprobe udp 10.9.1.1 7001 10 1 && touch /honest-again
+		ip link set eth0 address 02:00:00:00:be:ef
+		timeout 5 /netprobe udp 10.9.1.1 7001 10 1 && touch /spoofed-mac
+		touch /done; sleep 1000'
+	edit_config "$B" '.process.capabilities[] |= . + ["CAP_NET_ADMIN"]'
+	start_in "$B" c1
+	wait_for 60 exists "$B/rootfs/honest-again"
+	first=$(dropped n1)
+	[ "$first" -gt 0 ]
+	wait_for 60 exists "$B/rootfs/done"
+	[ "$(dropped n1)" -gt "$first" ]
+	[ -e "$B/rootfs/honest" ]
+	[ ! -e "$B/rootfs/spoofed-ip" ]
+	[ ! -e "$B/rootfs/spoofed-mac" ]
+}
+
+# Frames that the last filter at the tap of namespace $1 has dropped.
+dropped() {
+	tc -n "$1" -s filter show dev volt0 ingress | awk '/action.*drop/ { d = 1 } d && /Sent/ { n += $4; d = 0 } END { print n + 0 }'
+}
