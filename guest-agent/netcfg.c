@@ -308,11 +308,11 @@ static int add_rule(struct cfg *c, const struct ap_rule *r, struct fail *f)
 	if (r->src_prefix > 0) {
 		nl_put(&c->m, NL_FRA_SRC, r->src, len);
 	}
-	if (r->iif != AP_LINK_NONE) {
-		nl_put_str(&c->m, NL_FRA_IIFNAME, link_name(c, r->iif));
+	if (r->in_link != AP_LINK_NONE) {
+		nl_put_str(&c->m, NL_FRA_IIFNAME, link_name(c, r->in_link));
 	}
-	if (r->oif != AP_LINK_NONE) {
-		nl_put_str(&c->m, NL_FRA_OIFNAME, link_name(c, r->oif));
+	if (r->out_link != AP_LINK_NONE) {
+		nl_put_str(&c->m, NL_FRA_OIFNAME, link_name(c, r->out_link));
 	}
 	if (r->goto_priority != 0) {
 		nl_put_u32(&c->m, NL_FRA_GOTO, r->goto_priority);

@@ -114,6 +114,9 @@ static int load_spec(struct creation *c, const struct launch_opts *o, struct vr_
 		vr_warn("%s", l->spec->warnings.v[i]);
 	}
 	rc = net_spec_check(l->spec, err);
+	if (rc == 0 && l->settings.net_egress) {
+		rc = net_egress_parse(l->settings.net_egress, l->spec, &l->egress, err);
+	}
 	if (rc < 0) {
 		return rc;
 	}
@@ -313,6 +316,7 @@ static int note_vmm(struct creation *c, struct vr_err *err)
 /* The shim lives in the container's network namespace, whoever made it. */
 static int attach_network(struct creation *c, struct vr_err *err)
 {
+	const struct net_egress *egress = c->l.settings.net_egress ? &c->l.egress : NULL;
 	char path[64];
 	int rc, fd;
 
@@ -321,7 +325,7 @@ static int attach_network(struct creation *c, struct vr_err *err)
 	if (fd < 0) {
 		return vr_err_sys(err, errno, "open '%s'", path);
 	}
-	rc = net_attach(fd, c->l.size.n_vcpus, LAUNCH_NET_REQUEST_ID, &c->l.net, err);
+	rc = net_attach(fd, c->l.size.n_vcpus, egress, LAUNCH_NET_REQUEST_ID, &c->l.net, err);
 	c->attached = c->l.net.n > 0;
 	(void)close(fd);
 	return rc;

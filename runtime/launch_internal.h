@@ -56,6 +56,7 @@ struct launch {
 	int report[ROLE_COUNT][2];
 	int pair_shim_vmm[2];
 	int pair_fs_vmm[2];
+	struct net_egress egress; /* meant if the settings have one */
 	struct net_plan net;
 	struct fs_wires wires;
 	struct console console;

@@ -199,10 +199,10 @@ static int link_filters(struct nl_sock *nl, const struct net_scan *s, unsigned i
 	const struct net_filter all = {
 		.prio = NET_TC_PRIO, .proto = ETH_P_ALL, .to = tap, .n_keys = 1};
 	struct net_filter *guard = calloc(NET_GUARD_MAX, sizeof(*guard));
-	unsigned n = guard ? net_guard_build(&s->net, i, s->ifindex[i], guard) : 0;
-	int rc = guard ? 0 : -ENOMEM;
+	int n = guard ? net_guard_build(&s->net, i, s->egress, s->ifindex[i], guard) : -ENOMEM;
+	int rc = n < 0 ? n : 0;
 
-	for (unsigned k = 0; rc == 0 && k < n; k++) {
+	for (int k = 0; rc == 0 && k < n; k++) {
 		rc = net_tc_filter(nl, tap, &guard[k]);
 	}
 	free(guard);
@@ -279,11 +279,13 @@ static bool worth_telling(const struct ap_net *net)
 	return net->n_links + net->n_addrs + net->n_routes + net->n_rules > 0;
 }
 
-static int attach_all(struct nl_sock *nl, struct net_scan *s, unsigned n_vcpus, uint32_t request_id,
-		      struct net_plan *out, struct vr_err *err)
+static int attach_all(struct nl_sock *nl, struct net_scan *s, unsigned n_vcpus,
+		      const struct net_egress *egress, uint32_t request_id, struct net_plan *out,
+		      struct vr_err *err)
 {
 	int rc = net_scan_links(nl, s, err);
 
+	s->egress = egress;
 	if (rc == 0 && s->taken[0] != '\0') {
 		rc = vr_err_set(err, EBUSY,
 				"the network namespace belongs to another VM already (its tap is "
@@ -303,8 +305,8 @@ static int attach_all(struct nl_sock *nl, struct net_scan *s, unsigned n_vcpus, 
 	return rc == 0 && worth_telling(&s->net) ? encode(&s->net, request_id, out, err) : rc;
 }
 
-int net_attach(int ns_fd, unsigned n_vcpus, uint32_t request_id, struct net_plan *out,
-	       struct vr_err *err)
+int net_attach(int ns_fd, unsigned n_vcpus, const struct net_egress *egress, uint32_t request_id,
+	       struct net_plan *out, struct vr_err *err)
 {
 	struct net_scan *s = calloc(1, sizeof(*s));
 	struct vr_err ignored = VR_ERR_INIT;
@@ -317,7 +319,7 @@ int net_attach(int ns_fd, unsigned n_vcpus, uint32_t request_id, struct net_plan
 	}
 	rc = visit_begin(&v, ns_fd, err);
 	if (rc == 0) {
-		rc = attach_all(v.nl, s, n_vcpus, request_id, out, err);
+		rc = attach_all(v.nl, s, n_vcpus, egress, request_id, out, err);
 	}
 	if (visit_end(&v, rc == 0 ? err : &ignored) < 0 && rc == 0) {
 		rc = -err->code;

@@ -403,8 +403,8 @@ static int rule_visit(struct net_scan *s, struct nl_object *o)
 	if (r.family == 0 || prio == 0 || prio == RULE_PRIO_MAIN || prio == RULE_PRIO_MAIN + 1) {
 		return 0;
 	}
-	if (!rule_link(s, rtnl_rule_get_iif(rule), &r.iif) ||
-	    !rule_link(s, rtnl_rule_get_oif(rule), &r.oif)) {
+	if (!rule_link(s, rtnl_rule_get_iif(rule), &r.in_link) ||
+	    !rule_link(s, rtnl_rule_get_oif(rule), &r.out_link)) {
 		return 0;
 	}
 	if (rtnl_rule_get_ipproto(rule, &proto) == 0 ||

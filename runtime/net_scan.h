@@ -14,6 +14,7 @@
 #include "base/agent_proto.h"
 #include "base/err.h"
 
+struct net_egress;
 struct nl_sock;
 
 /**
@@ -21,6 +22,7 @@ struct nl_sock;
  * @net:     borrows names from @name
  * @ifindex: of each link
  * @veth:    each link's far end sends it every multicast frame anyway
+ * @egress:  where the guest may send to; the caller's, NULL: everywhere
  * @taken:   name of a tap of another VM in this namespace, or ""
  */
 struct net_scan {
@@ -29,6 +31,7 @@ struct net_scan {
 	int ifindex[AP_MAX_LINKS];
 	bool veth[AP_MAX_LINKS];
 	int lo_ifindex;
+	const struct net_egress *egress;
 	char taken[AP_NET_NAME_MAX + 1];
 };
 

@@ -420,8 +420,8 @@ static int rule_check(const void *obj)
 	if (bits == 0 || r->src_prefix > bits || r->dst_prefix > bits) {
 		return -EPROTO;
 	}
-	return (link_known(r->iif) || r->iif == AP_LINK_NONE) &&
-			       (link_known(r->oif) || r->oif == AP_LINK_NONE)
+	return (link_known(r->in_link) || r->in_link == AP_LINK_NONE) &&
+			       (link_known(r->out_link) || r->out_link == AP_LINK_NONE)
 		       ? 0
 		       : -EPROTO;
 }
@@ -435,8 +435,8 @@ static const struct apc_field rule_f[] = {
 	U32(6, ap_rule, tos, 255),
 	U32(7, ap_rule, mark, ANY32),
 	U32(8, ap_rule, mark_mask, ANY32),
-	U32(9, ap_rule, iif, 255),
-	U32(10, ap_rule, oif, 255),
+	U32(9, ap_rule, in_link, 255),
+	U32(10, ap_rule, out_link, 255),
 	U32(11, ap_rule, src_prefix, 128),
 	U32(12, ap_rule, dst_prefix, 128),
 	BYTES(13, ap_rule, src, 16),

@@ -586,7 +586,7 @@ struct ap_neigh {
 	uint8_t mac[6];
 };
 
-/** struct ap_rule - a policy rule; @iif, @oif: links or AP_LINK_NONE */
+/** struct ap_rule - a policy rule; @in_link, @out_link: links or AP_LINK_NONE */
 struct ap_rule {
 	uint32_t family;
 	uint32_t action; /* FR_ACT_* */
@@ -596,8 +596,8 @@ struct ap_rule {
 	uint32_t tos;
 	uint32_t mark;
 	uint32_t mark_mask; /* 0: the mark doesn't matter */
-	uint32_t iif;
-	uint32_t oif;
+	uint32_t in_link;
+	uint32_t out_link;
 	uint32_t src_prefix;
 	uint32_t dst_prefix;
 	uint8_t src[16];

@@ -296,3 +296,28 @@ answers() {
 dropped() {
 	tc -n "$1" -s filter show dev volt0 ingress | awk '/action.*drop/ { d = 1 } d && /Sent/ { n += $4; d = 0 } END { print n + 0 }'
 }
+
+@test "an allow-list: the guest sends to what is on it, and nowhere else" {
+	cable n1 1
+	ip addr add 10.9.1.5/24 dev host1
+	host_serves 7001
+	bundle_in "$B" n1 sh -c '
+		/netprobe tcp 10.9.1.1 7001 1000 && /netprobe udp 10.9.1.1 7001 100 2 && touch /allowed
+		/netprobe udp fd09:1::1 7001 100 2 && touch /allowed6
+		timeout 5 /netprobe udp 10.9.1.5 7001 10 1 && touch /other-address
+		timeout 5 /netprobe udp 10.9.1.1 7002 10 1 && touch /other-port
+		touch /done; sleep 1000'
+	edit_config "$B" '.annotations["dev.volt.net.egress"] = "10.9.1.1:7001,[fd09:1::]/64"'
+	start_in "$B" c1
+	wait_for 90 exists "$B/rootfs/done"
+	[ -e "$B/rootfs/allowed" ]
+	[ -e "$B/rootfs/allowed6" ]
+	[ ! -e "$B/rootfs/other-address" ]
+	[ ! -e "$B/rootfs/other-port" ]
+	[ "$(dropped n1)" -gt 0 ]
+	volt delete --force c1
+	edit_config "$B" '.annotations["dev.volt.net.egress"] = "example.org"'
+	say_run volt run --bundle "$B" c2 < /dev/null
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"'example.org' is neither an address or network"* ]]
+}

@@ -4,7 +4,10 @@
  */
 #include "cm.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <linux/if_ether.h>
+#include <unistd.h>
 
 #include "net_guard.h"
 
@@ -23,6 +26,7 @@ static const uint8_t ip6_ll[16] = {0xfe, 0x80, [15] = 9};
 
 static struct net_filter filters[NET_GUARD_MAX];
 static unsigned n_filters;
+static const struct net_egress *egress;
 static uint8_t frame[128];
 
 static bool key_matches(const struct net_key *k, size_t len)
@@ -119,13 +123,20 @@ static void add(struct ap_net *n, uint32_t link, uint32_t family, const uint8_t 
 	memcpy(a->addr, addr, family == 4 ? 4 : 16);
 }
 
-static void build(struct ap_net *n)
+static int try_build(struct ap_net *n)
 {
 	n->n_links = 2;
 	memcpy(n->links[0].mac, other_mac, 6);
 	memcpy(n->links[1].mac, mac, 6);
-	n_filters = net_guard_build(n, 1, UPLINK, filters);
-	assert_in_range(n_filters, 2, NET_GUARD_MAX);
+	return net_guard_build(n, 1, egress, UPLINK, filters);
+}
+
+static void build(struct ap_net *n)
+{
+	int rc = try_build(n);
+
+	assert_in_range(rc, 2, NET_GUARD_MAX);
+	n_filters = (unsigned)rc;
 	for (unsigned i = 0; i < n_filters; i++) {
 		assert_in_range(filters[i].prio, NET_TC_PRIO, NET_TC_PRIO_LAST);
 		assert_in_range(filters[i].n_keys, 1, NET_TC_KEYS);
@@ -248,6 +259,178 @@ static void test_as_many_as_there_may_be(void **state)
 	assert_true(ipv4_leaves(mac, ip));
 }
 
+/* --- the allow-list -------------------------------------------------------------------------- */
+
+static struct net_egress list;
+
+static void allow(const char *text)
+{
+	static const struct oci_spec no_mounts;
+	struct vr_err err = VR_ERR_INIT;
+
+	assert_no_error(net_egress_parse(text, &no_mounts, &list, &err), err);
+	egress = &list;
+}
+
+static bool to4(const char *dst, uint8_t proto, uint16_t port, uint8_t first_byte, uint16_t frag)
+{
+	ether(mac, ETH_P_IP);
+	frame[ETH] = first_byte;
+	frame[ETH + 6] = (uint8_t)(frag >> 8);
+	frame[ETH + 7] = (uint8_t)frag;
+	frame[ETH + 9] = proto;
+	memcpy(frame + ETH + 12, ip, 4);
+	assert_int_equal(inet_pton(AF_INET, dst, frame + ETH + 16), 1);
+	frame[ETH + 22] = (uint8_t)(port >> 8);
+	frame[ETH + 23] = (uint8_t)port;
+	return leaves(ETH_P_IP, ETH + 40);
+}
+
+static bool to6(const char *dst, uint8_t next, uint16_t port)
+{
+	ether(mac, ETH_P_IPV6);
+	frame[ETH] = 0x60;
+	frame[ETH + 6] = next;
+	memcpy(frame + ETH + 8, ip6, 16);
+	assert_int_equal(inet_pton(AF_INET6, dst, frame + ETH + 24), 1);
+	frame[ETH + 42] = (uint8_t)(port >> 8);
+	frame[ETH + 43] = (uint8_t)port;
+	return leaves(ETH_P_IPV6, ETH + 64);
+}
+
+static void test_allow_list(void **state)
+{
+	static struct ap_net n;
+
+	(void)state;
+	memset(&n, 0, sizeof(n));
+	add(&n, 1, 4, ip);
+	add(&n, 1, 6, ip6);
+	allow("10.0.0.0/9:443,192.0.2.7,[2001:db8::]/33,[fd00::1]:53");
+	build(&n);
+	assert_true(to4("10.127.0.1", 6, 443, 0x45, 0));
+	assert_true(to4("10.0.0.1", 17, 443, 0x45, 0));
+	assert_false(to4("10.128.0.1", 6, 443, 0x45, 0));
+	assert_false(to4("10.0.0.1", 6, 444, 0x45, 0));
+	assert_false(to4("10.0.0.1", 1, 443, 0x45, 0));
+	/* where a port can't be seen, nothing leaves */
+	assert_false(to4("10.0.0.1", 6, 443, 0x46, 0));
+	assert_false(to4("10.0.0.1", 17, 443, 0x45, 1));
+	assert_true(to4("10.0.0.1", 17, 443, 0x45, 0x2000)); /* the first of several */
+	/* without a port anything goes */
+	assert_true(to4("192.0.2.7", 1, 0, 0x45, 0));
+	assert_true(to4("192.0.2.7", 17, 9, 0x4f, 1));
+	assert_false(to4("192.0.2.8", 1, 0, 0x45, 0));
+	assert_true(to6("2001:db8:7fff::1", 6, 1));
+	assert_false(to6("2001:db8:8000::1", 6, 1));
+	assert_true(to6("fd00::1", 17, 53));
+	assert_false(to6("fd00::1", 0, 53)); /* an extension header */
+	assert_false(to6("fd00::1", 17, 54));
+	/* links go on working, spoofing stays impossible */
+	assert_true(arp_leaves(mac, mac, ip));
+	assert_false(arp_leaves(mac, mac, ip_alias));
+	assert_true(advert_leaves(ip6, ip6));
+	assert_false(advert_leaves(ip6, ip6_other));
+	assert_true(to6("ff02::1:ff00:1", 58, 0) == false); /* type 0 is no solicitation */
+	frame[ETH + 40] = 135;
+	assert_true(leaves(ETH_P_IPV6, ETH + 64));
+	assert_false(ipv4_leaves(mac, ip_alias));
+
+	allow("none");
+	build(&n);
+	assert_false(to4("192.0.2.7", 1, 0, 0x45, 0));
+	assert_true(arp_leaves(mac, mac, ip));
+	allow("0.0.0.0/0");
+	build(&n);
+	assert_true(to4("203.0.113.1", 47, 0, 0x45, 0));
+	assert_false(to6("2001:db8::1", 6, 1));
+	n.n_addrs = 0; /* no address of its own is no way around the list */
+	allow("192.0.2.7");
+	build(&n);
+	assert_true(to4("192.0.2.7", 6, 1, 0x45, 0));
+	assert_false(to4("192.0.2.8", 6, 1, 0x45, 0));
+	assert_false(lldp_leaves());
+	egress = NULL;
+}
+
+static void test_too_many_filters(void **state)
+{
+	static struct ap_net n;
+
+	(void)state;
+	memset(&n, 0, sizeof(n));
+	for (unsigned i = 0; i < AP_MAX_ADDRS; i++) {
+		add(&n, 1, 4, ip);
+	}
+	allow("1.0.0.0:1,2.0.0.0:1,3.0.0.0:1,4.0.0.0:1");
+	assert_int_equal(try_build(&n), -E2BIG);
+	egress = NULL;
+}
+
+static void test_lists_that_are_none(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"10.0.0.0/33",
+		"10.0.0.0/-1",
+		"10.0.0.0:0",
+		"10.0.0.0:65536",
+		"10.0.0:1",
+		"example.org",
+		"10.0.0.1,",
+		",10.0.0.1",
+		"[::1",
+		"[::1]x",
+		"[10.0.0.1]",
+		"::1/129",
+		"10.0.0.1/8/8",
+		"10.0.0.1:1:1",
+		"none,dns",
+		"dns",
+		"10.0.0.1 ",
+		"10.0.0.1:+1",
+		"[::1]/64:",
+		"10.0.0.0/8:",
+	};
+	static const struct oci_spec no_mounts;
+	static struct net_egress out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct vr_err err = VR_ERR_INIT;
+
+		if (net_egress_parse(bad[i], &no_mounts, &out, &err) != -EINVAL) {
+			fail_msg("accepted: '%s'", bad[i]);
+		}
+		assert_non_null(strstr(err.msg, "dev.volt.net.egress"));
+	}
+}
+
+static void test_dns_is_the_mounted_resolver(void **state)
+{
+	char path[] = "/tmp/resolv.XXXXXX";
+	const char text[] = "search x\nnameserver 10.88.0.1\n#nameserver 1.1.1.1\n"
+			    "nameserver\tfd00::53 # mine\nnameserver bad\n";
+	struct oci_mount m = {
+		.destination = "/etc/resolv.conf", .source = path, .opt = {.bind = true}};
+	const struct oci_spec spec = {.mounts = {.v = &m, .n = 1}};
+	struct vr_err err = VR_ERR_INIT;
+	static struct net_egress out;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	assert_no_error(net_egress_parse("192.0.2.1,dns", &spec, &out, &err), err);
+	assert_int_equal(out.n, 3);
+	assert_int_equal(out.v[1].family, 4);
+	assert_int_equal(out.v[1].port, 53);
+	assert_int_equal(out.v[2].family, 6);
+	assert_int_equal(out.v[2].prefix, 128);
+	unlink(path);
+	assert_int_equal(net_egress_parse("dns", &spec, &out, &err), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +439,10 @@ int main(void)
 		cmocka_unit_test(test_a_family_without_addresses),
 		cmocka_unit_test(test_no_address_at_all),
 		cmocka_unit_test(test_as_many_as_there_may_be),
+		cmocka_unit_test(test_allow_list),
+		cmocka_unit_test(test_too_many_filters),
+		cmocka_unit_test(test_lists_that_are_none),
+		cmocka_unit_test(test_dns_is_the_mounted_resolver),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

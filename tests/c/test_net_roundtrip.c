@@ -151,7 +151,7 @@ static void configure_as_an_engine_does(void)
 	sh("ip -6 route add blackhole 2001:db8::/32");
 	sh("ip neigh add 10.1.0.7 lladdr 02:00:00:00:00:77 dev eth0 nud permanent");
 	sh("ip -6 neigh add fd01::7 lladdr 02:00:00:00:00:78 dev eth0 nud permanent");
-	sh("ip rule add from 10.1.0.0/24 iif eth0 fwmark 0x10/0xf0 table 1000 priority 700");
+	sh("ip rule add from 10.1.0.0/24 dev eth0 fwmark 0x10/0xf0 table 1000 priority 700");
 	sh("ip -6 rule add to fd02::/16 table 1001 priority 701");
 }
 

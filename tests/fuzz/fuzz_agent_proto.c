@@ -222,7 +222,8 @@ static void some_net(struct ap_net *n)
 	n->n_neighs = rnd(2);
 	n->neighs[0] = (struct ap_neigh){.family = 4};
 	n->n_rules = rnd(2);
-	n->rules[0] = (struct ap_rule){.family = 6, .iif = AP_LINK_NONE, .oif = AP_LINK_LO};
+	n->rules[0] =
+		(struct ap_rule){.family = 6, .in_link = AP_LINK_NONE, .out_link = AP_LINK_LO};
 }
 
 /* Fill message number @which with something its encoder takes. */
