@@ -325,7 +325,8 @@ static int attach_network(struct creation *c, struct vr_err *err)
 	if (fd < 0) {
 		return vr_err_sys(err, errno, "open '%s'", path);
 	}
-	rc = net_attach(fd, c->l.size.n_vcpus, egress, LAUNCH_NET_REQUEST_ID, &c->l.net, err);
+	rc = net_attach(c->l.spec, fd, c->l.size.n_vcpus, egress, LAUNCH_NET_REQUEST_ID, &c->l.net,
+			err);
 	c->attached = c->l.net.n > 0;
 	(void)close(fd);
 	return rc;

@@ -27,6 +27,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "net_guard.h"
+#include "net_move.h"
 #include "net_scan.h"
 #include "net_tc.h"
 #include "sandbox/namespaces.h"
@@ -43,6 +44,15 @@ struct visit {
 	struct nl_sock *nl;
 };
 
+static int socket_open(struct nl_sock **out, struct vr_err *err)
+{
+	int rc;
+
+	*out = nl_socket_alloc();
+	rc = *out ? net_nl_errno(nl_connect(*out, NETLINK_ROUTE)) : -ENOMEM;
+	return rc < 0 ? vr_err_sys(err, rc, "open a netlink socket") : 0;
+}
+
 static int visit_begin(struct visit *v, int ns_fd, struct vr_err *err)
 {
 	int rc;
@@ -56,9 +66,7 @@ static int visit_begin(struct visit *v, int ns_fd, struct vr_err *err)
 		vr_close_reset(&v->own_fd);
 		return rc;
 	}
-	v->nl = nl_socket_alloc();
-	rc = v->nl ? net_nl_errno(nl_connect(v->nl, NETLINK_ROUTE)) : -ENOMEM;
-	return rc < 0 ? vr_err_sys(err, rc, "open a netlink socket") : 0;
+	return socket_open(&v->nl, err);
 }
 
 /* Return: 0, or a negative errno value with @err: then we are in the wrong namespace for good. */
@@ -305,25 +313,51 @@ static int attach_all(struct nl_sock *nl, struct net_scan *s, unsigned n_vcpus,
 	return rc == 0 && worth_telling(&s->net) ? encode(&s->net, request_id, out, err) : rc;
 }
 
-int net_attach(int ns_fd, unsigned n_vcpus, const struct net_egress *egress, uint32_t request_id,
-	       struct net_plan *out, struct vr_err *err)
+static int move_out(const struct oci_spec *spec, int ns_fd, struct net_moved **out,
+		    struct vr_err *err)
+{
+	struct nl_sock *nl = NULL;
+	int rc = 0;
+
+	*out = NULL;
+	if (spec->linux_->net_devices.n > 0) {
+		rc = socket_open(&nl, err);
+		if (rc == 0) {
+			rc = net_move_out(nl, &spec->linux_->net_devices, ns_fd, out, err);
+		}
+		nl_socket_free(nl);
+	}
+	return rc;
+}
+
+int net_attach(const struct oci_spec *spec, int ns_fd, unsigned n_vcpus,
+	       const struct net_egress *egress, uint32_t request_id, struct net_plan *out,
+	       struct vr_err *err)
 {
 	struct net_scan *s = calloc(1, sizeof(*s));
 	struct vr_err ignored = VR_ERR_INIT;
-	struct visit v;
+	struct net_moved *moved;
+	struct visit v = {.own_fd = -1};
 	int rc;
 
 	net_plan_init(out);
 	if (!s) {
 		return vr_err_set(err, ENOMEM, "attach the network: out of memory");
 	}
-	rc = visit_begin(&v, ns_fd, err);
+	rc = move_out(spec, ns_fd, &moved, err);
+	if (rc == 0) {
+		rc = visit_begin(&v, ns_fd, err);
+	}
+	if (rc == 0) {
+		rc = net_move_in(v.nl, moved, err);
+	}
 	if (rc == 0) {
 		rc = attach_all(v.nl, s, n_vcpus, egress, request_id, out, err);
 	}
 	if (visit_end(&v, rc == 0 ? err : &ignored) < 0 && rc == 0) {
 		rc = -err->code;
 	}
+	net_moved_free(moved);
 	free(s);
 	return rc;
 }

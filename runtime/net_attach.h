@@ -60,6 +60,7 @@ int net_spec_check(const struct oci_spec *spec, struct vr_err *err)
 
 /**
  * net_attach() - attach to all interfaces of a network namespace, after the engine set it up
+ * @spec:       linux.netDevices move in first
  * @ns_fd:      the namespace
  * @n_vcpus:    of the VM: as many queues, if possible
  * @egress:     where the guest may send to, NULL: everywhere
@@ -70,8 +71,9 @@ int net_spec_check(const struct oci_spec *spec, struct vr_err *err)
  *
  * Return: 0; -EBUSY when another VM or a traffic policy sits there; or another negative errno value.
  */
-int net_attach(int ns_fd, unsigned n_vcpus, const struct net_egress *egress, uint32_t request_id,
-	       struct net_plan *out, struct vr_err *err) __attribute__((warn_unused_result));
+int net_attach(const struct oci_spec *spec, int ns_fd, unsigned n_vcpus,
+	       const struct net_egress *egress, uint32_t request_id, struct net_plan *out,
+	       struct vr_err *err) __attribute__((warn_unused_result));
 
 /**
  * net_detach() - remove filters of a VM that has ended

@@ -321,3 +321,22 @@ dropped() {
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"'example.org' is neither an address or network"* ]]
 }
+
+@test "linux.netDevices moves an interface in, with its addresses, under its new name" {
+	ip link add veth-a type veth peer name veth-b
+	ip addr add 10.9.8.1/24 dev veth-b && ip link set veth-b up
+	ip addr add 10.9.8.2/24 dev veth-a && ip addr add fd09:8::2/64 dev veth-a nodad
+	make_bundle "$B" sh -c 'ip -o addr > /addr; exec /netprobe tcp 10.9.8.1 7001 10000'
+	cp "$PROBE" "$B/rootfs/netprobe"
+	host_serves 7001
+	edit_config "$B" '.linux.netDevices["veth-a"] = {name: "net0"}'
+	say_run volt run --bundle "$B" c1 < /dev/null
+	[ "$status" -eq 0 ]
+	grep -q "net0.*inet 10.9.8.2/24" "$B/rootfs/addr"
+	grep -q "net0.*inet6 fd09:8::2/64" "$B/rootfs/addr"
+	edit_config "$B" '.linux.netDevices = {nosuch: {}}'
+	say_run volt run --bundle "$B" c2 < /dev/null
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"linux.netDevices: move 'nosuch'"* ]]
+	ip link delete veth-b 2> /dev/null || true
+}
