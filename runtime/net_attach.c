@@ -134,6 +134,23 @@ int net_spec_check(const struct oci_spec *spec, struct vr_err *err)
 	return 0;
 }
 
+bool net_spec_is_sandbox(const struct oci_spec *spec)
+{
+	static const char *const keys[] = {"io.kubernetes.cri.container-type",
+					   "io.kubernetes.cri-o.ContainerType"};
+
+	for (size_t i = 0; i < spec->annotations.n; i++) {
+		const struct oci_kv *kv = &spec->annotations.v[i];
+
+		for (size_t k = 0; k < VR_ARRAY_SIZE(keys); k++) {
+			if (strcmp(kv->key, keys[k]) == 0 && strcmp(kv->value, "sandbox") == 0) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 /* --- one interface ---------------------------------------------------------------------------- */
 
 static int change_link(struct nl_sock *nl, int ifindex, struct rtnl_link *change)

@@ -17,6 +17,7 @@
 #ifndef VOLT_NET_ATTACH_H
 #define VOLT_NET_ATTACH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,6 +58,14 @@ void net_plan_finish(struct net_plan *plan);
  */
 int net_spec_check(const struct oci_spec *spec, struct vr_err *err)
 	__attribute__((warn_unused_result));
+
+/**
+ * net_spec_is_sandbox() - does the container only hold a pod's namespaces?
+ *
+ * By the annotations of containerd's CRI plugin, CRI-O and podman. The pod's network
+ * then is for a container that has use for it.
+ */
+bool net_spec_is_sandbox(const struct oci_spec *spec);
 
 /**
  * net_attach() - attach to all interfaces of a network namespace, after the engine set it up

@@ -94,6 +94,14 @@ answers() {
 	wait_for 60 answers "$(address_of c1)" 7000 # c1 did not notice
 }
 
+@test "a pod's network is its first container's, not the one's that holds it" {
+	podman pod create --name p1 --network podman --infra-image localhost/busybox --infra-command "sleep 1000"
+	serve c1 --pod p1
+	infra=$(podman pod inspect p1 | jq -r .InfraContainerID)
+	wait_for 60 answers "$(address_of "$infra")" 7000
+	pod pod rm -f -t 0 p1
+}
+
 @test "kill -9 of each process leaves no tap, and podman rm leaves nothing" {
 	local role
 	for role in vmm fs shim; do
