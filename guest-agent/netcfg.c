@@ -116,7 +116,7 @@ static int rename_all(struct cfg *c, struct fail *f)
 	return rc < 0 ? fail_set(f, "network", rc, "rename interfaces") : 0;
 }
 
-/* A link-local address comes with the others, or the engine doesn't want one. Fails without IPv6. */
+/* A link-local address comes with the others, or isn't wanted. Fails without IPv6. */
 static void no_link_local(struct cfg *c, int index)
 {
 	uint8_t none = NL_INET6_GEN_NONE;

@@ -78,7 +78,8 @@ bool net_spec_is_sandbox(const struct oci_spec *spec);
  *
  * The calling process, which must have one thread, enters the namespace and comes back.
  *
- * Return: 0; -EBUSY when another VM or a traffic policy sits there; or another negative errno value.
+ * Return: 0; -EBUSY when another VM or a traffic policy sits there; or another negative errno
+ * value.
  */
 int net_attach(const struct oci_spec *spec, int ns_fd, unsigned n_vcpus,
 	       const struct net_egress *egress, uint32_t request_id, struct net_plan *out,

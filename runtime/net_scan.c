@@ -36,7 +36,7 @@ typedef int (*visit_fn)(struct net_scan *s, struct nl_object *o);
 
 /* --- links ----------------------------------------------------------------------------------- */
 
-/* A number below /proc/sys/net, which is that of our present namespace. Return: it, or @otherwise */
+/* A number below /proc/sys/net, which is our present namespace's. Return: it, or @otherwise */
 static long sysctl_number(const char *what, const char *ifname, long otherwise)
 {
 	char path[128];
@@ -310,7 +310,7 @@ static int route_visit(struct net_scan *s, struct nl_object *o)
 	return 0;
 }
 
-/* Routes to gateways need those that lead to the gateways: first without, then narrow ones first. */
+/* Routes to gateways need those that lead there: first without, then narrow ones first. */
 static int route_order(const void *a, const void *b)
 {
 	const struct ap_route *x = a;

@@ -3,7 +3,8 @@
  * net_tc.h - traffic control: frames go from one interface to another
  *
  * An ingress qdisc with filters that redirect frames to the far interface's way out, or
- * drop them: the near end's own network stack never sees one. Filters of ours are told from others by their priorities.
+ * drop them: the near end's own network stack never sees one. Filters of ours are told
+ * from others by their priorities.
  *
  * Uses: base, libnl. Used by: net_attach. All work in the namespace of the socket.
  */

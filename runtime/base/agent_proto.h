@@ -557,7 +557,7 @@ struct ap_addr {
 #define AP_R_ONLINK  (1u << 4) /* the gateway is on the link although no route says so */
 #define AP_R_ALL     0x1fu
 
-/** struct ap_route - a route, to be added in this order; @metrics[i] is RTAX number i + 1, 0: unset */
+/** struct ap_route - a route, in the order to be added; @metrics[i] is RTAX number i + 1, 0: unset */
 struct ap_route {
 	uint32_t link;
 	uint32_t family;

@@ -74,7 +74,7 @@ static int stock_pop(struct virtio_net *net, struct virtq *vq, struct net_stock 
 	return 1;
 }
 
-/* Return: 1 when the largest frame fits, 0 when the guest gave too little, -EPROTO after a fault. */
+/* Return: 1 when the largest frame fits, 0 when it doesn't yet, -EPROTO after a fault. */
 static int stock_fill(struct virtio_net *net, unsigned pair)
 {
 	struct net_stock *s = &net->pair[pair].stock;
@@ -89,7 +89,7 @@ static int stock_fill(struct virtio_net *net, unsigned pair)
 			stock_to_front(s);
 		}
 		if (!stock_has_room(s)) {
-			/* Only with buffers in tiny pieces, and no frame can ever be received so. */
+			/* Only with buffers in tiny pieces: no frame could ever come. */
 			virtio_dev_fault(&net->dev, "receive buffers are too fragmented");
 			return -EPROTO;
 		}

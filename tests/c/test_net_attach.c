@@ -44,7 +44,7 @@ static void test_sandboxes(void **state)
 	assert_false(net_spec_is_sandbox(&spec));
 }
 
-/* A namespace with lo alone: nothing to attach to, nothing to tell, and we are back home after it. */
+/* A namespace with lo alone: nothing to attach to, nothing to tell, and we come back. */
 static void test_an_empty_namespace(void **state)
 {
 	struct oci_linux linux_ = {.seccomp = NULL};

@@ -4,7 +4,8 @@
  *
  * The input is a program of small steps: features, chains of any shape on any queue, descriptors
  * written over, frames from outside, kicks, resets. Properties: nothing outside the guest's buffers
- * is touched (a sanitizer would see it), and what reaches the tap has a header the kernel can rely on.
+ * is touched (a sanitizer would see it), and what reaches the tap has a header the
+ * kernel can rely on.
  *
  * Built with -DVOLT_LIBFUZZER for libFuzzer; otherwise a plain program that replays the files named
  * or, without arguments, random programs, and then insists that frames went both ways, some were
