@@ -22,10 +22,11 @@ COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 # ---- what has to be installed (one list) ------------------------------------------------------
 
 PACKAGES_BUILD := build-essential pkg-config git musl-tools linux-libc-dev \
-	libseccomp-dev libyajl-dev libcap-dev libarchive-dev libsystemd-dev \
+	libseccomp-dev libyajl-dev libcap-dev libarchive-dev libsystemd-dev libnl-route-3-dev \
 	linux-source-6.12 flex bison bc libelf-dev xz-utils cpio
 PACKAGES_TEST := libcmocka-dev bats qemu-system-x86 linux-image-6.12-cloud-amd64 \
 	podman conmon crun runc buildah catatonit containerd docker.io apparmor \
+	netavark aardvark-dns iptables \
 	busybox-static debootstrap jq socat strace iproute2 procps psmisc
 PACKAGES_LINT := clang libclang-rt-dev clang-tidy clang-format cppcheck shellcheck codespell
 PACKAGES := $(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_LINT)
@@ -46,7 +47,7 @@ DEPS_cmd       := base oci vmm pvh virtio-fs sandbox
 # Link order: users before what they use.
 LINK_ORDER := cmd sandbox virtio-fs pvh vmm oci base
 
-LIBS := -lseccomp -lyajl -lcap -larchive -lpthread
+LIBS := -lseccomp -lyajl -lcap -larchive -lnl-route-3 -lnl-3 -lpthread
 
 # ---- flags ------------------------------------------------------------------------------------
 
@@ -59,7 +60,7 @@ OPT      ?= -O2 -g
 HARDEN   ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 SANITIZE ?=
 CFLAGS_ALL = -std=gnu11 $(WARN) $(OPT) $(HARDEN) $(SANITIZE) -fPIE -pthread -MMD -MP \
-	-D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iruntime -I$(BUILD)/gen $(CFLAGS)
+	-D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iruntime -I$(BUILD)/gen -isystem /usr/include/libnl3 $(CFLAGS)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack $(SANITIZE) $(LDFLAGS)
 
 ifeq ($(V),0)
@@ -201,6 +202,13 @@ $(FUZZ_TESTS): $(BUILD)/tests/%: tests/fuzz/%.c $(LIB_tests) $(ARCHIVES)
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests/c -I. $(LDFLAGS_ALL) -o $@ $< $(LIB_tests) \
 		-Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
+# The one test that sees both sides.
+$(BUILD)/tests/test_net_roundtrip: tests/c/test_net_roundtrip.c $(LIB_agent) $(ARCHIVES)
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -Itests/c -I. $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(LIB_agent) \
+		$(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
+
 .PHONY: unit
 unit: $(TEST_BINS) $(FUZZ_TESTS)
 	$(Q)tests/run-unit.sh $(TEST_BINS) $(FUZZ_TESTS)
@@ -224,8 +232,15 @@ docs: $(BUILD)/volt-runc $(BUILD)/tests/test_oci_doc
 check-docs: $(BUILD)/volt-runc $(BUILD)/tests/test_oci_doc
 	$(Q)tests/oci-doc.sh $(BUILD) --check
 
+# Programs that the behaviour tests run in guests: static, so that they need nothing of an image.
+PROBES := $(patsubst tests/bats/probes/%.c,$(BUILD)/probes/%,$(wildcard tests/bats/probes/*.c))
+$(BUILD)/probes/%: tests/bats/probes/%.c
+	$(call say,MUSL-CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)musl-gcc -std=gnu11 -Wall -Wextra -O2 -static -s -D_GNU_SOURCE -o $@ $<
+
 .PHONY: images
-images:
+images: $(PROBES)
 	$(Q)tests/images/build.sh $(BUILD)/images
 
 # Behaviour tests, in machines whose KVM can run a guest kernel. BATS_FILES= and BATS_FLAGS= narrow.
@@ -303,7 +318,8 @@ deps:
 
 # ---- style --------------------------------------------------------------------------------------
 
-C_FILES := $(wildcard runtime/*.[ch] runtime/*/*.[ch] guest-agent/*.[ch] tests/c/*.[ch] tests/fuzz/*.[ch] tests/vm/*.c)
+C_FILES := $(wildcard runtime/*.[ch] runtime/*/*.[ch] guest-agent/*.[ch] tests/c/*.[ch] tests/fuzz/*.[ch] tests/vm/*.c \
+	tests/bats/probes/*.c)
 SH_FILES := kernel-config/build.sh runtime/sandbox/gen_syscalls.sh .ci/run \
 	$(wildcard tests/*.sh tests/vm/run tests/vm/guest-* tests/images/*.sh tests/bench/*.sh tests/bats/run tests/bats/all tests/fuzz/*.sh)
 

@@ -17,6 +17,7 @@
 
 #include "agent.h"
 #include "devices.h"
+#include "netcfg.h"
 #include "sys.h"
 #include "sysctl.h"
 #include "tty.h"
@@ -33,6 +34,7 @@ static union {
 	struct ap_signal signal;
 	struct ap_resize resize;
 	struct ap_resources update;
+	struct ap_net net;
 } msg;
 
 /* --- answers ------------------------------------------------------------------------------- */
@@ -124,6 +126,13 @@ static int on_configure(struct agent *a, uint32_t id, struct fail *f)
 		a->state = ST_CONFIGURED;
 	}
 	return rc;
+}
+
+static int on_net(struct agent *a, uint32_t id, struct fail *f)
+{
+	(void)a;
+	(void)id;
+	return netcfg_apply(&msg.net, f);
 }
 
 static int on_create(struct agent *a, uint32_t id, struct fail *f)
@@ -331,6 +340,7 @@ DECODER(exec, exec)
 DECODER(signal, signal)
 DECODER(resize, resize)
 DECODER(update, update)
+DECODER(net, net)
 
 static const struct request {
 	uint16_t type;
@@ -339,6 +349,7 @@ static const struct request {
 	int (*handle)(struct agent *a, uint32_t id, struct fail *f);
 } requests[] = {
 	{AP_MSG_CONFIGURE, ST_ANY, decode_configure, on_configure},
+	{AP_MSG_NET, ST_CONFIGURED, decode_net, on_net},
 	{AP_MSG_CREATE, ST_CONFIGURED, decode_create, on_create},
 	{AP_MSG_START, ST_CREATED, decode_start, on_start},
 	{AP_MSG_EXEC, ST_ALIVE, decode_exec, on_exec},

@@ -18,6 +18,8 @@
 #include "container_hooks.h"
 #include "control.h"
 #include "host_cgroup.h"
+#include "net_attach.h"
+#include "oci/spec.h"
 #include "sandbox/cgroup.h"
 
 #define LOCK_TIMEOUT_MS	  30000
@@ -368,12 +370,27 @@ static int end_roles(struct container *c, struct vr_err *err)
 	return 0;
 }
 
+/* The taps went with their processes; what redirected to them on the engine's interfaces didn't. */
+static void release_network(const struct container *c)
+{
+	struct vr_err ignored = VR_ERR_INIT;
+	struct oci_spec *spec;
+
+	if (oci_spec_load(c->dir.fd, OCI_CONFIG_FILE, &spec, &ignored) == 0) {
+		net_detach(spec);
+		oci_spec_free(spec);
+	}
+}
+
 int container_destroy(struct container *c, struct vr_err *err)
 {
 	bool existed = c->have_state && c->state.status != OCI_CREATING;
 	struct oci_spec *hooks = existed ? container_hooks_load(&c->dir) : NULL;
 	int rc = end_roles(c, err);
 
+	if (rc == 0) {
+		release_network(c);
+	}
 	if (rc == 0 && c->have_state && c->state.cgroup_path) {
 		rc = host_cgroup_remove(c->state.cgroup_path, c->state.systemd_cgroup,
 					CGROUP_TIMEOUT_MS, err);

@@ -9,9 +9,10 @@
  *                              `delete --force` needs to know
  *   everything opened          KVM, kernel, RAM, sockets, stdio, namespaces
  *   cgroup                     with limits for the VM and its helpers
- *   three processes            shim, vmm, fs; each narrows itself and reports
+ *   shim, fs                   two processes; each narrows itself and reports
  *   hooks                      when the namespaces and the shim exist
- *   guest                      boots, prepares the process, answers
+ *   network                    a tap for each interface the engine or a hook made
+ *   vmm                        the third process; its guest boots, prepares the process, answers
  *   state "created", pid file  then the vmm is told that it lives on its own
  *
  * A failure at any point undoes all before it. If this process is killed the
@@ -65,6 +66,7 @@ struct creation {
 	bool have_pid_file;
 	bool forked;
 	bool no_boot;
+	bool attached;
 };
 
 /* A relative source of a bind is meant from the bundle, whatever the current directory is. */
@@ -114,7 +116,11 @@ static int load_spec(struct creation *c, const struct launch_opts *o, struct vr_
 	for (size_t i = 0; i < l->spec->warnings.n; i++) {
 		vr_warn("%s", l->spec->warnings.v[i]);
 	}
-	rc = overlay_mount_all(l->spec, err);
+	rc = net_spec_check(l->spec, err);
+	if (rc == 0 && l->settings.net_egress) {
+		rc = net_egress_parse(l->settings.net_egress, l->spec, &l->egress, err);
+	}
+	rc = rc < 0 ? rc : overlay_mount_all(l->spec, err);
 	if (rc > 0) {
 		/* It is looked at from the new mount namespace from here on. */
 		oci_bundle_close(&c->bundle);
@@ -202,26 +208,27 @@ static int make_cgroup(struct creation *c, struct vr_err *err)
 	return rc;
 }
 
-static int fork_roles(struct creation *c, struct vr_err *err)
+static int fork_role(struct creation *c, enum role role, struct vr_err *err)
 {
-	struct launch *l = &c->l;
 	int rc;
 
 	c->forked = true;
-	rc = launch_fork(l, err);
-	timeline_mark("processes started");
-	if (rc == 0 && c->have_cgroup) {
-		rc = host_cgroup_enter(&c->cgroup, l->pid, ROLE_COUNT, err);
-	}
-	/* The roles' ends must be theirs alone, or their death would go unnoticed. */
-	for (unsigned i = 0; i < ROLE_COUNT; i++) {
-		vr_close_reset(&l->report[i][1]);
-	}
-	for (unsigned i = 0; i < 2; i++) {
-		vr_close_reset(&l->pair_shim_vmm[i]);
-		vr_close_reset(&l->pair_fs_vmm[i]);
-	}
+	rc = launch_fork(&c->l, role, err);
+	vr_close_reset(&c->l.report[role][1]); /* theirs alone, or their death would go unnoticed */
 	return rc;
+}
+
+static int wait_role(struct creation *c, enum role role, struct vr_err *err)
+{
+	static const char *const names[ROLE_COUNT] = {
+		[ROLE_SHIM] = "shim", [ROLE_VMM] = "vmm", [ROLE_FS] = "fs"};
+
+	int ms = LAUNCH_REPORT_TIMEOUT_MS;
+
+	if (role == ROLE_VMM) {
+		ms += (int)c->l.settings.boot_timeout_s * 1000;
+	}
+	return role_report_read(c->l.report[role][0], names[role], ms, err);
 }
 
 static int hook_namespaces(pid_t pid, int fds[3], struct vr_err *err)
@@ -286,18 +293,44 @@ static int note_process(struct oci_proc *out, pid_t pid, struct vr_err *err)
 	return 0;
 }
 
-static int note_processes(struct creation *c, struct vr_err *err)
+static int note_helpers(struct creation *c, struct vr_err *err)
 {
 	struct oci_state *s = &c->state;
 	int rc = note_process(&s->shim, c->l.pid[ROLE_SHIM], err);
 
 	if (rc == 0) {
-		rc = note_process(&s->vmm, c->l.pid[ROLE_VMM], err);
-	}
-	if (rc == 0) {
 		rc = note_process(&s->fs, c->l.pid[ROLE_FS], err);
 	}
 	return rc == 0 ? oci_state_write(&c->dir, s, err) : rc;
+}
+
+static int note_vmm(struct creation *c, struct vr_err *err)
+{
+	int rc = note_process(&c->state.vmm, c->l.pid[ROLE_VMM], err);
+
+	return rc == 0 ? oci_state_write(&c->dir, &c->state, err) : rc;
+}
+
+/* The shim lives in the container's network namespace, whoever made it. */
+static int attach_network(struct creation *c, struct vr_err *err)
+{
+	const struct net_egress *egress = c->l.settings.net_egress ? &c->l.egress : NULL;
+	char path[64];
+	int rc, fd;
+
+	if (net_spec_is_sandbox(c->l.spec)) {
+		return 0;
+	}
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)c->l.pid[ROLE_SHIM]);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		return vr_err_sys(err, errno, "open '%s'", path);
+	}
+	rc = net_attach(c->l.spec, fd, c->l.size.n_vcpus, egress, LAUNCH_NET_REQUEST_ID, &c->l.net,
+			err);
+	c->attached = c->l.net.n > 0;
+	(void)close(fd);
+	return rc;
 }
 
 static int tell_vmm(const struct creation *c, char word, struct vr_err *err)
@@ -313,29 +346,63 @@ static int tell_vmm(const struct creation *c, char word, struct vr_err *err)
 	return rc < 0 ? rc : vr_err_set(err, ECONNRESET, "the vmm process ended unexpectedly");
 }
 
+/*
+ * The vmm comes last: some engines make the network in a hook, and its taps have to be there
+ * before the VM, whose devices can't change, and before the vmm's cage.
+ */
+static int start_roles(struct creation *c, struct vr_err *err)
+{
+	struct launch *l = &c->l;
+	int rc = fork_role(c, ROLE_SHIM, err);
+
+	if (rc == 0) {
+		rc = fork_role(c, ROLE_FS, err);
+	}
+	if (rc == 0 && c->have_cgroup) {
+		const pid_t pids[] = {l->pid[ROLE_SHIM], l->pid[ROLE_FS]};
+
+		rc = host_cgroup_enter(&c->cgroup, pids, VR_ARRAY_SIZE(pids), err);
+	}
+	if (rc == 0) {
+		rc = wait_role(c, ROLE_SHIM, err);
+	}
+	if (rc == 0) {
+		rc = note_helpers(c, err);
+	}
+	if (rc == 0) {
+		rc = run_hooks(c, err);
+	}
+	if (rc == 0) {
+		rc = attach_network(c, err);
+	}
+	if (rc == 0) {
+		rc = fork_role(c, ROLE_VMM, err);
+	}
+	if (rc == 0 && c->have_cgroup) {
+		rc = sbx_cgroup_attach(c->cgroup.path, l->pid[ROLE_VMM], err);
+	}
+	timeline_mark("processes started");
+	for (unsigned i = 0; i < 2; i++) {
+		vr_close_reset(&l->pair_shim_vmm[i]);
+		vr_close_reset(&l->pair_fs_vmm[i]);
+	}
+	return rc;
+}
+
 static int wait_roles(struct creation *c, struct vr_err *err)
 {
-	static const char *const names[ROLE_COUNT] = {
-		[ROLE_SHIM] = "shim", [ROLE_VMM] = "vmm", [ROLE_FS] = "fs"};
-	static const enum role order[] = {ROLE_SHIM, ROLE_FS, ROLE_VMM};
-	int rc = 0;
+	int rc = note_vmm(c, err);
 
-	for (unsigned i = 0; rc == 0 && i < VR_ARRAY_SIZE(order); i++) {
-		int ms = LAUNCH_REPORT_TIMEOUT_MS;
-
-		if (order[i] == ROLE_VMM) {
-			ms += (int)c->l.settings.boot_timeout_s * 1000;
-		}
-		rc = role_report_read(c->l.report[order[i]][0], names[order[i]], ms, err);
+	if (rc == 0) {
+		rc = wait_role(c, ROLE_FS, err);
+	}
+	if (rc == 0) {
+		rc = tell_vmm(c, ROLE_SAYS_GO, err);
+	}
+	if (rc == 0) {
+		rc = wait_role(c, ROLE_VMM, err);
 		/* With EIO the vmm tells of a guest that stopped or was silent. */
-		c->no_boot = (rc == -EIO || rc == -ETIMEDOUT) && order[i] == ROLE_VMM;
-		if (rc == 0 && order[i] == ROLE_SHIM) {
-			rc = note_processes(c, err);
-			rc = rc == 0 ? run_hooks(c, err) : rc;
-		}
-		if (rc == 0 && order[i] == ROLE_FS) {
-			rc = tell_vmm(c, ROLE_SAYS_GO, err);
-		}
+		c->no_boot = rc == -EIO || rc == -ETIMEDOUT;
 	}
 	return rc;
 }
@@ -378,6 +445,10 @@ static void undo(struct creation *c)
 	if (c->forked) {
 		reap_roles(&c->l);
 	}
+	net_plan_finish(&c->l.net); /* the taps go first */
+	if (c->attached) {
+		net_detach(c->l.spec);
+	}
 	/* A cgroup that can't be removed stays on record, for `delete --force` to try again. */
 	if (c->have_dir && (!c->have_cgroup || host_cgroup_remove(c->cgroup.path, c->cgroup.systemd,
 								  2000, &ignored) == 0)) {
@@ -396,7 +467,7 @@ static void undo(struct creation *c)
 static int create(struct creation *c, struct vr_err *err)
 {
 	int (*const steps[])(struct creation *, struct vr_err *) = {
-		claim_id, keep_config, NULL, make_cgroup, fork_roles, wait_roles, commit,
+		claim_id, keep_config, NULL, make_cgroup, start_roles, wait_roles, commit,
 	};
 	int rc = 0;
 

@@ -78,6 +78,7 @@ static void run_vmm(struct launch *l)
 		.readonly_root = l->spec->root->readonly,
 		.create_frame = l->create_frame,
 		.create_len = l->create_len,
+		.net = &l->net,
 	};
 
 	vmproc_main(&plan);
@@ -108,7 +109,7 @@ static void run_fs(struct launch *l)
 	fsproc_main(&plan);
 }
 
-int launch_fork(struct launch *l, struct vr_err *err)
+int launch_fork(struct launch *l, enum role role, struct vr_err *err)
 {
 	const struct {
 		const char *name;
@@ -120,18 +121,15 @@ int launch_fork(struct launch *l, struct vr_err *err)
 		[ROLE_VMM] = {"vmm", CLONE_NEWPID, run_vmm},
 		[ROLE_FS] = {"fs", CLONE_NEWPID, run_fs},
 	};
-	pid_t pid;
+	pid_t pid = fork_into(roles[role].flags);
 
-	for (unsigned i = 0; i < ROLE_COUNT; i++) {
-		pid = fork_into(roles[i].flags);
-		if (pid == 0) {
-			interrupt_release();
-			roles[i].run(l);
-		}
-		if (pid < 0) {
-			return vr_err_sys(err, pid, "start the %s process", roles[i].name);
-		}
-		l->pid[i] = pid;
+	if (pid == 0) {
+		interrupt_release();
+		roles[role].run(l);
 	}
+	if (pid < 0) {
+		return vr_err_sys(err, pid, "start the %s process", roles[role].name);
+	}
+	l->pid[role] = pid;
 	return 0;
 }

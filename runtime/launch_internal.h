@@ -14,6 +14,7 @@
 #include "console.h"
 #include "guest_plan.h"
 #include "launch.h"
+#include "net_attach.h"
 #include "oci/annotations.h"
 #include "oci/spec.h"
 #include "roles.h"
@@ -55,6 +56,8 @@ struct launch {
 	int report[ROLE_COUNT][2];
 	int pair_shim_vmm[2];
 	int pair_fs_vmm[2];
+	struct net_egress egress; /* meant if the settings have one */
+	struct net_plan net;
 	struct fs_wires wires;
 	struct console console;
 	struct vmm_disk disks[VMM_DISKS_MAX];
@@ -82,10 +85,11 @@ int launch_open(struct launch *l, int dirfd, struct vr_err *err)
 int launch_userns_open(struct launch *l, struct vr_err *err) __attribute__((warn_unused_result));
 /** launch_userns_finish() - let go of what launch_finish() doesn't know */
 void launch_userns_finish(struct launch *l);
-/** launch_fork() - start the roles; those already started end by themselves when a later one fails */
-int launch_fork(struct launch *l, struct vr_err *err) __attribute__((warn_unused_result));
 /** launch_hang_up() - let go of the roles: those that nobody committed end */
 void launch_hang_up(struct launch *l);
+/** launch_fork() - start one role; those already started end by themselves when a later one fails */
+int launch_fork(struct launch *l, enum role role, struct vr_err *err)
+	__attribute__((warn_unused_result));
 /** launch_init()/launch_finish() - closes and frees; does not wait for roles */
 void launch_init(struct launch *l, const struct globals *g, const struct launch_opts *o);
 void launch_finish(struct launch *l);

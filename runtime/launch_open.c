@@ -55,6 +55,7 @@ void launch_init(struct launch *l, const struct globals *g, const struct launch_
 	}
 	pair_init(l->pair_shim_vmm);
 	pair_init(l->pair_fs_vmm);
+	net_plan_init(&l->net);
 	l->wires.irq_fd = -1;
 	for (unsigned q = 0; q < FS_QUEUES; q++) {
 		l->wires.kick_fd[q] = -1;
@@ -109,6 +110,7 @@ void launch_finish(struct launch *l)
 	for (unsigned i = 0; i < VMM_DISKS_MAX; i++) {
 		vr_close_reset(&l->disks[i].fd);
 	}
+	net_plan_finish(&l->net);
 	if (l->wires.irq_status) {
 		(void)munmap(l->wires.irq_status, sizeof(*l->wires.irq_status));
 	}

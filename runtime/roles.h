@@ -2,7 +2,8 @@
 /*
  * roles.h - the long-lived processes of a container and what each is given
  *
- * `create` prepares everything that needs the caller's rights, then forks:
+ * `create` prepares everything that needs the caller's rights, then forks, the vmm last: when
+ * hooks have run and the network they may have set up has been attached to:
  *
  *   shim  what the caller takes for the container: the pid of the pid file
  *   vmm   KVM, vCPUs, all devices but the file server, stdio, control socket
@@ -11,8 +12,8 @@
  * Each gets the fds named in its plan and closes all others. They watch each
  * other through socket pairs: the end of one is end-of-file for the others.
  *
- *   create <-report-> each role   ready, or why not; the vmm is told "go" when hooks have run
- *                                 and the files are served, and "commit" at the end
+ *   create <-report-> each role   ready, or why not; the vmm is told "go" when the files are
+ *                                 served, and "commit" at the end
  *   shim   <-------->  vmm        exit status down, signals up
  *   exec's shim <---->  vmm        the same; one more for each `exec`
  *   fs     <-------->  vmm        queue set-up and stop, answered by fs
@@ -29,6 +30,7 @@
 #include <stdnoreturn.h>
 
 #include "base/err.h"
+#include "net_attach.h"
 #include "sandbox/tree.h"
 #include "vmm/virtq.h"
 
@@ -142,6 +144,7 @@ struct vmm_plan {
 	uint32_t stdio_port;	  /* of init, as in @create_frame */
 	const void *create_frame; /* encoded AP_MSG_CREATE, request id 2 */
 	size_t create_len;
+	const struct net_plan *net;
 };
 
 noreturn void shim_main(const struct shim_plan *plan);
@@ -176,6 +179,8 @@ struct fs_queue_msg {
 	uint64_t features;
 	struct virtq_layout layout[FS_QUEUES];
 };
+
+#define LAUNCH_NET_REQUEST_ID 3u /* of the agent request encoded before the fork */
 
 #define ROLE_SAYS_GO	 'g' /* create -> vmm: the guest may prepare the container */
 #define ROLE_SAYS_COMMIT 'c' /* create -> vmm: live on your own */

@@ -193,6 +193,11 @@ static void on_device_timer(void *ctx, uint32_t index, uint32_t events)
 	vmproc_devices_tick(ctx);
 }
 
+static void on_net(void *ctx, uint32_t index, uint32_t events)
+{
+	vmproc_net_event(ctx, index, events);
+}
+
 static void on_deadline(void *ctx, uint32_t index, uint32_t events)
 {
 	struct vmproc *p = ctx;
@@ -227,6 +232,7 @@ static void loop_handlers(struct vmproc *p)
 		[EV_DEADLINE] = on_deadline,
 		[EV_DEVICE_TIMER] = on_device_timer,
 		[EV_PROC] = on_proc,
+		[EV_NET] = on_net,
 	};
 
 	for (unsigned kind = 0; kind < EV_COUNT; kind++) {
@@ -344,38 +350,29 @@ static int narrow(struct vmproc *p, struct vr_err *err)
 static int prepare(struct vmproc *p, struct vr_err *err)
 {
 	const struct vmm_plan *plan = p->plan;
-	int keep[] = {
-		plan->report_fd,
-		plan->shim_fd,
-		plan->fs_fd,
-		plan->alive_fd,
-		plan->reason_fd,
-		plan->control_fd,
-		plan->kvm_fd,
-		plan->kernel_fd,
-		plan->ram_fd,
-		plan->initramfs_fd,
-		plan->wires.irq_fd,
-		plan->wires.kick_fd[0],
-		plan->stdio[0],
-		plan->stdio[1],
-		plan->stdio[2],
-		plan->wires.kick_fd[1],
+	const int fixed[] = {
+		plan->report_fd, plan->shim_fd,	     plan->fs_fd,	 plan->alive_fd,
+		plan->reason_fd, plan->control_fd,   plan->kvm_fd,	 plan->kernel_fd,
+		plan->ram_fd,	 plan->initramfs_fd, plan->wires.irq_fd, plan->wires.kick_fd[0],
+		plan->stdio[0],	 plan->stdio[1],     plan->stdio[2],	 plan->wires.kick_fd[1],
 		vr_log_fd(),
-		-1,
-		-1,
-		-1,
-		-1, /* the disks */
 	};
-	const size_t first_disk = VR_ARRAY_SIZE(keep) - VMM_DISKS_MAX;
+	int keep[VR_ARRAY_SIZE(fixed) + VMM_DISKS_MAX + AP_MAX_LINKS * NET_TAP_MAX_QUEUES];
+	size_t n = VR_ARRAY_SIZE(fixed);
 	int rc;
 
-	_Static_assert(VMM_DISKS_MAX == 4, "room above");
+	memcpy(keep, fixed, sizeof(fixed));
 	for (unsigned i = 0; i < plan->n_disks; i++) {
-		keep[first_disk + i] = plan->disks[i].fd;
+		keep[n++] = plan->disks[i].fd;
+	}
+	for (unsigned i = 0; i < plan->net->n; i++) {
+		const struct net_tap *tap = &plan->net->ifs[i].tap;
+
+		memcpy(keep + n, tap->fd, tap->n_queues * sizeof(keep[0]));
+		n += tap->n_queues;
 	}
 	role_stdio_null(plan->null_fd);
-	rc = sbx_close_fds(keep, VR_ARRAY_SIZE(keep));
+	rc = sbx_close_fds(keep, n);
 	if (rc < 0) {
 		return vr_err_sys(err, rc, "close foreign file descriptors");
 	}

@@ -23,6 +23,7 @@
 
 #define ID_CONFIGURE 1u
 #define ID_CREATE    2u /* fixed: the frame was encoded before the fork */
+#define ID_NET	     LAUNCH_NET_REQUEST_ID
 #define ID_FIRST     16u
 
 #define KILL_DEADLINE_MS 5000u
@@ -30,6 +31,12 @@
 /* With the vsock lock held. */
 static void send_create(struct vmproc *p)
 {
+	const struct net_plan *net = p->plan->net;
+
+	if (net->frame && agent_client_send(p->agent, net->frame, net->frame_len) < 0) {
+		vmproc_fail(p, "send the network to the guest agent");
+		return;
+	}
 	if (agent_client_send(p->agent, p->plan->create_frame, p->plan->create_len) < 0) {
 		vmproc_fail(p, "send the container to the guest agent");
 	}
@@ -120,6 +127,17 @@ static void reply_to_err(const struct ap_reply *m, struct vr_err *err)
 		(void)vr_err_set(err, (int)m->code, "%s", text);
 	}
 	vr_utf8_tame(err->msg); /* the guest must not write to somebody's terminal */
+}
+
+/* A container without the network it was promised doesn't start. */
+static void net_answered(struct vmproc *p, const struct ap_reply *m)
+{
+	struct vr_err err = VR_ERR_INIT;
+
+	if (m->code != 0) {
+		reply_to_err(m, &err);
+		vmproc_refuse(p, &err);
+	}
 }
 
 static void create_answered(struct vmproc *p, const struct ap_reply *m)
@@ -227,6 +245,10 @@ static void on_reply(void *ctx, uint32_t id, const struct ap_reply *m)
 		if (m->code != 0) {
 			vr_debug("guest: configure: %s", m->text ? m->text : "failed");
 		}
+		return;
+	}
+	if (id == ID_NET) {
+		net_answered(p, m);
 		return;
 	}
 	if (id == ID_CREATE) {

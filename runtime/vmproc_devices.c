@@ -34,7 +34,8 @@ enum device {
 	DEV_FS,
 	DEV_RNG,
 	DEV_BALLOON,
-	DEV_COUNT,
+	DEV_NET, /* the first of the plan's */
+	DEV_MAX = DEV_NET + AP_MAX_LINKS,
 };
 
 /* Indices of EV_KICK beyond the devices' queues. */
@@ -45,8 +46,9 @@ struct vmproc_devices {
 	struct virtio_fs *fs;
 	struct virtio_rng *rng;
 	struct virtio_balloon *balloon;
-	struct virtio_dev *list[DEV_COUNT];
-	int slot[DEV_COUNT];
+	unsigned n;
+	struct virtio_dev *list[DEV_MAX];
+	int slot[DEV_MAX];
 	pthread_mutex_t fs_lock; /* one question at a time: vCPUs ask, and the loop */
 	bool fs_late; /* the fs process owes an answer, which would be taken for the next one */
 };
@@ -158,6 +160,9 @@ static int create_all(struct vmproc *p, struct vmproc_devices *d)
 	if (rc == 0) {
 		rc = virtio_balloon_create(p->mem, &d->balloon);
 	}
+	if (rc == 0) {
+		rc = vmproc_net_create(p);
+	}
 	return rc;
 }
 
@@ -208,8 +213,12 @@ int vmproc_devices_create(struct vmproc *p, struct vr_err *err)
 	d->list[DEV_FS] = virtio_fs_dev(d->fs);
 	d->list[DEV_RNG] = virtio_rng_dev(d->rng);
 	d->list[DEV_BALLOON] = virtio_balloon_dev(d->balloon);
+	for (unsigned i = 0; i < p->plan->net->n; i++) {
+		d->list[DEV_NET + i] = vmproc_net_dev(p, i);
+	}
+	d->n = DEV_NET + p->plan->net->n;
 	fs_wires_take(&p->plan->wires, d->list[DEV_FS]);
-	for (unsigned i = 0; rc == 0 && i < DEV_COUNT; i++) {
+	for (unsigned i = 0; rc == 0 && i < d->n; i++) {
 		rc = wire_one(p, i);
 	}
 	if (rc == 0) {
@@ -232,7 +241,7 @@ int vmproc_devices_cmdline(const struct vmproc *p, const char *base, char *buf, 
 
 	cmdline_init(&c);
 	rc = cmdline_add_words(&c, base);
-	for (unsigned i = 0; rc == 0 && i < DEV_COUNT; i++) {
+	for (unsigned i = 0; rc == 0 && i < p->dev->n; i++) {
 		rc = cmdline_add_virtio(&c, p->dev->slot[i]);
 	}
 	if (rc == 0) {
@@ -253,8 +262,11 @@ void vmproc_devices_kick(struct vmproc *p, uint32_t index)
 
 	if (index == KICK_VSOCK_WORK) {
 		vsock_work(p->vsock);
-	} else if (i < DEV_COUNT) {
+	} else if (i < p->dev->n) {
 		virtio_dev_kicked(p->dev->list[i], index & 0xff);
+		if (i >= DEV_NET) {
+			vmproc_net_watch(p, i - DEV_NET);
+		}
 	} else {
 		vmproc_disks_kick(p, index);
 	}
@@ -319,6 +331,7 @@ void vmproc_devices_destroy(struct vmproc *p)
 	virtio_rng_destroy(d->rng);
 	virtio_balloon_destroy(d->balloon);
 	virtio_console_destroy(d->console);
+	vmproc_net_destroy(p);
 	p->vsock = NULL;
 	free(d);
 	p->dev = NULL;

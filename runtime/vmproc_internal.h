@@ -5,6 +5,7 @@
  *   vmproc.c         start, event dispatch, end
  *   vmproc_devices.c the VM and its device array
  *   vmproc_disks.c   disks beside it
+ *   vmproc_net.c     network devices and their taps
  *   vmproc_agent.c   what the guest agent says
  *   vmproc_control.c what verbs ask
  *   vmproc_procs.c   guest processes, their streams and shims
@@ -48,6 +49,7 @@ enum vmproc_event {
 	EV_DEADLINE,	 /* enum vmproc_deadline */
 	EV_DEVICE_TIMER, /* a device asked to be called again */
 	EV_PROC,	 /* slot in procs << 1 | enum vmproc_proc_work */
+	EV_NET,		 /* network device << 8 | queue of its tap */
 	EV_COUNT,
 };
 _Static_assert(EV_COUNT <= LOOP_MAX_KINDS, "too many kinds of events");
@@ -106,6 +108,7 @@ struct vpending {
 struct vmproc_devices;
 struct vmproc_disks;
 struct cmdline;
+struct vmproc_nets;
 
 struct vmproc {
 	const struct vmm_plan *plan;
@@ -114,6 +117,7 @@ struct vmproc {
 	struct vm *vm;
 	struct vmproc_devices *dev;
 	struct vmproc_disks *disks;
+	struct vmproc_nets *nets;
 	struct vsock *vsock; /* borrowed from dev */
 	struct agent_client *agent;
 	enum ctl_state state;
@@ -166,6 +170,17 @@ void vmproc_devices_tick(struct vmproc *p);
 size_t vmproc_console_tail(struct vmproc *p, char *buf, size_t cap);
 /** vmproc_console_panic() - the line that names a kernel panic, or "". Return: its length */
 size_t vmproc_console_panic(struct vmproc *p, char *buf, size_t cap);
+
+/* vmproc_net.c */
+/** vmproc_net_create() - a device for each interface of the plan. Return: 0 or -errno */
+int vmproc_net_create(struct vmproc *p) __attribute__((warn_unused_result));
+void vmproc_net_destroy(struct vmproc *p);
+/** vmproc_net_dev() - device number @i of the plan */
+struct virtio_dev *vmproc_net_dev(const struct vmproc *p, unsigned i);
+/** vmproc_net_event() - a tap is ready; @index as in EV_NET */
+void vmproc_net_event(struct vmproc *p, uint32_t index, uint32_t events);
+/** vmproc_net_watch() - after anything that touched device @i: watch its taps for what it wants */
+void vmproc_net_watch(struct vmproc *p, unsigned i);
 
 /* vmproc_agent.c */
 const struct agent_events *vmproc_agent_events(void);

@@ -322,6 +322,141 @@ static const struct apc_field resize_f[] = {
 };
 TABLE(resize_t, resize_f, NULL);
 
+static bool link_known(uint32_t link)
+{
+	return link < AP_MAX_LINKS || link == AP_LINK_LO;
+}
+
+/* The bits of an address in its family, 0 for a family that isn't one. */
+static uint32_t family_bits(uint32_t family)
+{
+	return family == 4 ? 32 : family == 6 ? 128 : 0;
+}
+
+static int link_check(const void *obj)
+{
+	const struct ap_link *l = obj;
+	size_t len = strlen(l->name);
+
+	return len >= 1 && len <= AP_NET_NAME_MAX ? 0 : -EPROTO;
+}
+
+static const struct apc_field link_f[] = {
+	STR(1, ap_link, name),
+	BYTES(2, ap_link, mac, 6),
+	U32(3, ap_link, mtu, 65535),
+	U32(4, ap_link, txqlen, ANY32),
+	MASK32(5, ap_link, flags, AP_L_ALL),
+};
+TABLE(link_t, link_f, link_check);
+
+static int addr_check(const void *obj)
+{
+	const struct ap_addr *a = obj;
+	uint32_t bits = family_bits(a->family);
+
+	return link_known(a->link) && bits != 0 && a->prefix <= bits ? 0 : -EPROTO;
+}
+
+static const struct apc_field addr_f[] = {
+	U32(1, ap_addr, link, 255),
+	U32(2, ap_addr, family, 6),
+	U32(3, ap_addr, prefix, 128),
+	U32(4, ap_addr, scope, 255),
+	MASK32(5, ap_addr, flags, AP_A_ALL),
+	BYTES(6, ap_addr, addr, 16),
+	BYTES(7, ap_addr, peer, 16),
+	BYTES(8, ap_addr, broadcast, 16),
+};
+TABLE(addr_t, addr_f, addr_check);
+
+static int route_check(const void *obj)
+{
+	const struct ap_route *r = obj;
+	uint32_t bits = family_bits(r->family);
+
+	if (bits == 0 || r->prefix > bits || r->src_prefix > bits) {
+		return -EPROTO;
+	}
+	return link_known(r->link) || r->link == AP_LINK_NONE ? 0 : -EPROTO;
+}
+
+static const struct apc_field route_f[] = {
+	U32(1, ap_route, link, 255),
+	U32(2, ap_route, family, 6),
+	MASK32(3, ap_route, flags, AP_R_ALL),
+	U32(4, ap_route, type, 255),
+	U32(5, ap_route, scope, 255),
+	U32(6, ap_route, protocol, 255),
+	U32(7, ap_route, table, ANY32),
+	U32(8, ap_route, tos, 255),
+	U32(9, ap_route, priority, ANY32),
+	U32(10, ap_route, prefix, 128),
+	U32(11, ap_route, src_prefix, 128),
+	BYTES(12, ap_route, dst, 16),
+	BYTES(13, ap_route, src, 16),
+	BYTES(14, ap_route, gateway, 16),
+	BYTES(15, ap_route, prefsrc, 16),
+	U32_ARR(16, ap_route, metrics, n_metrics, AP_MAX_METRICS),
+};
+TABLE(route_t, route_f, route_check);
+
+static int neigh_check(const void *obj)
+{
+	const struct ap_neigh *n = obj;
+
+	return link_known(n->link) && family_bits(n->family) != 0 ? 0 : -EPROTO;
+}
+
+static const struct apc_field neigh_f[] = {
+	U32(1, ap_neigh, link, 255),
+	U32(2, ap_neigh, family, 6),
+	BYTES(3, ap_neigh, addr, 16),
+	BYTES(4, ap_neigh, mac, 6),
+};
+TABLE(neigh_t, neigh_f, neigh_check);
+
+static int rule_check(const void *obj)
+{
+	const struct ap_rule *r = obj;
+	uint32_t bits = family_bits(r->family);
+
+	if (bits == 0 || r->src_prefix > bits || r->dst_prefix > bits) {
+		return -EPROTO;
+	}
+	return (link_known(r->in_link) || r->in_link == AP_LINK_NONE) &&
+			       (link_known(r->out_link) || r->out_link == AP_LINK_NONE)
+		       ? 0
+		       : -EPROTO;
+}
+
+static const struct apc_field rule_f[] = {
+	U32(1, ap_rule, family, 6),
+	U32(2, ap_rule, action, 255),
+	U32(3, ap_rule, priority, ANY32),
+	U32(4, ap_rule, table, ANY32),
+	U32(5, ap_rule, goto_priority, ANY32),
+	U32(6, ap_rule, tos, 255),
+	U32(7, ap_rule, mark, ANY32),
+	U32(8, ap_rule, mark_mask, ANY32),
+	U32(9, ap_rule, in_link, 255),
+	U32(10, ap_rule, out_link, 255),
+	U32(11, ap_rule, src_prefix, 128),
+	U32(12, ap_rule, dst_prefix, 128),
+	BYTES(13, ap_rule, src, 16),
+	BYTES(14, ap_rule, dst, 16),
+};
+TABLE(rule_t, rule_f, rule_check);
+
+static const struct apc_field net_f[] = {
+	LIST(1, ap_net, links, n_links, AP_MAX_LINKS, link_t),
+	LIST(2, ap_net, addrs, n_addrs, AP_MAX_ADDRS, addr_t),
+	LIST(3, ap_net, routes, n_routes, AP_MAX_ROUTES, route_t),
+	LIST(4, ap_net, neighs, n_neighs, AP_MAX_NEIGHS, neigh_t),
+	LIST(5, ap_net, rules, n_rules, AP_MAX_RULES, rule_t),
+};
+TABLE(net_t, net_f, NULL);
+
 /* clang-format on */
 
 /* --- frames -------------------------------------------------------------------------------- */
@@ -371,12 +506,19 @@ void ap_container_init(struct ap_container *c)
 const char *ap_type_name(uint16_t type)
 {
 	static const char *const requests[] = {
-		[AP_MSG_CONFIGURE] = "configure", [AP_MSG_CREATE] = "create",
-		[AP_MSG_START] = "start",	  [AP_MSG_EXEC] = "exec",
-		[AP_MSG_SIGNAL] = "signal",	  [AP_MSG_RESIZE] = "resize",
-		[AP_MSG_STATS] = "stats",	  [AP_MSG_PS] = "ps",
-		[AP_MSG_FREEZE] = "freeze",	  [AP_MSG_THAW] = "thaw",
-		[AP_MSG_UPDATE] = "update",	  [AP_MSG_SHUTDOWN] = "shutdown",
+		[AP_MSG_CONFIGURE] = "configure",
+		[AP_MSG_CREATE] = "create",
+		[AP_MSG_START] = "start",
+		[AP_MSG_EXEC] = "exec",
+		[AP_MSG_SIGNAL] = "signal",
+		[AP_MSG_RESIZE] = "resize",
+		[AP_MSG_STATS] = "stats",
+		[AP_MSG_PS] = "ps",
+		[AP_MSG_FREEZE] = "freeze",
+		[AP_MSG_THAW] = "thaw",
+		[AP_MSG_UPDATE] = "update",
+		[AP_MSG_SHUTDOWN] = "shutdown",
+		[AP_MSG_NET] = "net",
 	};
 
 	switch (type) {
@@ -393,7 +535,7 @@ const char *ap_type_name(uint16_t type)
 
 bool ap_type_is_request(uint16_t type)
 {
-	return type >= AP_MSG_CONFIGURE && type <= AP_MSG_SHUTDOWN;
+	return type >= AP_MSG_CONFIGURE && type <= AP_MSG_NET;
 }
 
 int ap_decode_header(const uint8_t hdr[AP_HEADER_LEN], struct ap_header *out)
@@ -453,6 +595,7 @@ REQUEST(exec, AP_MSG_EXEC, ap_exec, exec_t)
 REQUEST(signal, AP_MSG_SIGNAL, ap_signal, signal_t)
 REQUEST(resize, AP_MSG_RESIZE, ap_resize, resize_t)
 REQUEST(update, AP_MSG_UPDATE, ap_resources, resources_t)
+REQUEST(net, AP_MSG_NET, ap_net, net_t)
 REQUEST(reply, AP_MSG_REPLY, ap_reply, reply_t)
 
 long ap_encode_hello(const struct ap_hello *m, void *buf, size_t cap)

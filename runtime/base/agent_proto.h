@@ -60,6 +60,13 @@
 #define AP_MAX_PS	   1024u
 #define AP_MAX_PROPAGATION 4u
 #define AP_SEED_LEN	   64u
+#define AP_MAX_LINKS	   8u
+#define AP_MAX_ADDRS	   128u
+#define AP_MAX_ROUTES	   256u
+#define AP_MAX_NEIGHS	   128u
+#define AP_MAX_RULES	   64u
+#define AP_MAX_METRICS	   17u /* RTAX_MAX of Linux 6.12 */
+#define AP_NET_NAME_MAX	   15u /* IFNAMSIZ without its NUL */
 
 /* Frame types. Requests come from the host, the rest from the guest. */
 enum ap_type {
@@ -75,6 +82,7 @@ enum ap_type {
 	AP_MSG_THAW = 0x0a,
 	AP_MSG_UPDATE = 0x0b,
 	AP_MSG_SHUTDOWN = 0x0c,
+	AP_MSG_NET = 0x0d,
 	AP_MSG_HELLO = 0x81, /* first frame of the connection; id 0 */
 	AP_MSG_REPLY = 0x82, /* id of the request it answers; one for each request */
 	AP_MSG_EXIT = 0x83,  /* id 0 */
@@ -503,6 +511,119 @@ struct ap_resize {
 	uint16_t cols;
 };
 
+/* The network: rtnetlink's values (x86-64 Linux ABI); addresses in network byte order */
+
+#define AP_LINK_LO   0xffu /* the loopback interface, where a link is named by its number */
+#define AP_LINK_NONE 0xfeu /* no link: routes that lead nowhere, rules for all */
+
+#define AP_L_UP	     (1u << 0)
+#define AP_L_NO_IPV6 (1u << 1) /* IPv6 is off on it */
+#define AP_L_NO_RA   (1u << 2) /* router advertisements are not listened to */
+#define AP_L_ALL     0x7u
+
+/**
+ * struct ap_link - an interface; the n-th one is the VM's n-th network device
+ * @name: 1..AP_NET_NAME_MAX bytes
+ * @mac:  what the device has: another one means that the numbering is wrong
+ */
+struct ap_link {
+	const char *name;
+	uint8_t mac[6];
+	uint32_t mtu;
+	uint32_t txqlen;
+	uint32_t flags; /* AP_L_* */
+};
+
+/**
+ * struct ap_addr - an address
+ * @link:   number in ap_net.links, or AP_LINK_LO
+ * @family: 4 or 6; IPv4 addresses are the first four bytes
+ * @peer:   the far end (prefix and @peer make the network), with AP_A_PEER
+ * @flags:  AP_A_*
+ */
+#define AP_A_PEER	     (1u << 0)
+#define AP_A_BROADCAST	     (1u << 1)
+#define AP_A_NO_PREFIX_ROUTE (1u << 2) /* the address doesn't bring a route to its network */
+#define AP_A_ALL	     0x7u
+struct ap_addr {
+	uint32_t link;
+	uint32_t family;
+	uint32_t prefix;
+	uint32_t scope;
+	uint32_t flags;
+	uint8_t addr[16];
+	uint8_t peer[16];
+	uint8_t broadcast[16];
+};
+
+#define AP_R_GATEWAY (1u << 0)
+#define AP_R_PREFSRC (1u << 1)
+#define AP_R_SRC     (1u << 2) /* @src, @src_prefix */
+#define AP_R_VIA6    (1u << 3) /* @gateway of an IPv4 route is an IPv6 address */
+#define AP_R_ONLINK  (1u << 4) /* the gateway is on the link although no route says so */
+#define AP_R_ALL     0x1fu
+
+/** struct ap_route - a route, in the order to be added; @metrics[i] is RTAX number i + 1, 0: unset */
+struct ap_route {
+	uint32_t link;
+	uint32_t family;
+	uint32_t flags; /* AP_R_* */
+	uint32_t type;
+	uint32_t scope;
+	uint32_t protocol;
+	uint32_t table;
+	uint32_t tos;
+	uint32_t priority;
+	uint32_t prefix;
+	uint32_t src_prefix;
+	uint8_t dst[16];
+	uint8_t src[16];
+	uint8_t gateway[16];
+	uint8_t prefsrc[16];
+	uint32_t n_metrics;
+	uint32_t metrics[AP_MAX_METRICS];
+};
+
+/** struct ap_neigh - a permanent neighbour */
+struct ap_neigh {
+	uint32_t link;
+	uint32_t family;
+	uint8_t addr[16];
+	uint8_t mac[6];
+};
+
+/** struct ap_rule - a policy rule; @in_link, @out_link: links or AP_LINK_NONE */
+struct ap_rule {
+	uint32_t family;
+	uint32_t action; /* FR_ACT_* */
+	uint32_t priority;
+	uint32_t table;
+	uint32_t goto_priority;
+	uint32_t tos;
+	uint32_t mark;
+	uint32_t mark_mask; /* 0: the mark doesn't matter */
+	uint32_t in_link;
+	uint32_t out_link;
+	uint32_t src_prefix;
+	uint32_t dst_prefix;
+	uint8_t src[16];
+	uint8_t dst[16];
+};
+
+/** struct ap_net - the container's interfaces and all that the engine configured on them */
+struct ap_net {
+	uint32_t n_links;
+	struct ap_link links[AP_MAX_LINKS];
+	uint32_t n_addrs;
+	struct ap_addr addrs[AP_MAX_ADDRS];
+	uint32_t n_routes;
+	struct ap_route routes[AP_MAX_ROUTES];
+	uint32_t n_neighs;
+	struct ap_neigh neighs[AP_MAX_NEIGHS];
+	uint32_t n_rules;
+	struct ap_rule rules[AP_MAX_RULES];
+};
+
 /* --- frames ------------------------------------------------------------------------------- */
 
 /**
@@ -534,6 +655,7 @@ AP_ENCODER long ap_encode_exec(const struct ap_exec *m, uint32_t id, void *buf, 
 AP_ENCODER long ap_encode_signal(const struct ap_signal *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_resize(const struct ap_resize *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_update(const struct ap_resources *m, uint32_t id, void *buf, size_t cap);
+AP_ENCODER long ap_encode_net(const struct ap_net *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_hello(const struct ap_hello *m, void *buf, size_t cap);
 AP_ENCODER long ap_encode_reply(const struct ap_reply *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_exit(const struct ap_exit *m, void *buf, size_t cap);
@@ -559,6 +681,8 @@ int ap_decode_signal(const void *p, size_t len, struct ap_signal *out)
 int ap_decode_resize(const void *p, size_t len, struct ap_resize *out)
 	__attribute__((warn_unused_result));
 int ap_decode_update(const void *p, size_t len, struct ap_resources *out)
+	__attribute__((warn_unused_result));
+int ap_decode_net(const void *p, size_t len, struct ap_net *out)
 	__attribute__((warn_unused_result));
 int ap_decode_hello(const void *p, size_t len, struct ap_hello *out)
 	__attribute__((warn_unused_result));

@@ -59,6 +59,12 @@ static int set_boot_timeout(struct oci_settings *s, const char *value)
 	return rc;
 }
 
+static int set_net_egress(struct oci_settings *s, const char *value)
+{
+	s->net_egress = value;
+	return value[0] != '\0' ? 0 : -EINVAL;
+}
+
 static const struct oci_annotation table[] = {
 	{"dev.volt.rootfs", "share or image", "share",
 	 "serve the rootfs from the host, or pack it into an image before the boot"},
@@ -68,13 +74,12 @@ static const struct oci_annotation table[] = {
 	 "number of virtual CPUs"},
 	{"dev.volt.boot_timeout", "a number from 1 to 3600", "180",
 	 "seconds until a guest that doesn't get ready is given up"},
+	{"dev.volt.net.egress", "a list of ADDRESS[/LENGTH][:PORT] or dns, or none", "everything",
+	 "where the container may send to; enforced on the host"},
 };
 
 static int (*const setters[])(struct oci_settings *s, const char *value) = {
-	set_rootfs,
-	set_memory,
-	set_vcpus,
-	set_boot_timeout,
+	set_rootfs, set_memory, set_vcpus, set_boot_timeout, set_net_egress,
 };
 
 _Static_assert(VR_ARRAY_SIZE(table) == VR_ARRAY_SIZE(setters), "a setter for each name");

@@ -29,12 +29,14 @@ enum oci_rootfs_mode {
  * @rootfs:       dev.volt.rootfs = share | image; default share
  * @memory_mib:   dev.volt.memory, MiB of guest RAM; unset: from the memory limit
  * @vcpus:        dev.volt.vcpus; unset: from the CPU limits
+ * @net_egress:   dev.volt.net.egress, unparsed; NULL: everything; borrowed from the annotations
  */
 struct oci_settings {
 	enum oci_rootfs_mode rootfs;
 	struct oci_opt_u32 memory_mib;
 	struct oci_opt_u32 vcpus;
 	uint32_t boot_timeout_s; /* always set */
+	const char *net_egress;
 };
 
 #define OCI_MEMORY_MIB_MIN     64u

@@ -122,7 +122,7 @@ static void gen_linux(struct json_gen *g)
 	json_gen_object_open(g);
 	gen_enabled(g, "idmap", true);
 	json_gen_object_close(g);
-	gen_enabled(g, "netDevices", false);
+	gen_enabled(g, "netDevices", true);
 	json_gen_object_close(g);
 }
 

@@ -8,8 +8,6 @@
 #include "oci/names.h"
 #include "oci/spec_check.h"
 
-#define NO_MEMBER "no way for it through the machine's border"
-
 static const struct oci_field namespace_fields[] = {
 	OCI_F_ENUM(struct oci_namespace, type, "type", oci_namespace_names, "namespace", REQUIRED,
 		   BOTH),
@@ -149,7 +147,7 @@ static const struct oci_field linux_fields[] = {
 		     struct oci_time_offsets, GUEST),
 	OCI_F_OBJV(struct oci_linux, devices, "devices", device_type, struct oci_devices, GUEST),
 	OCI_F_OBJMAP(struct oci_linux, net_devices, "netDevices", net_device_type,
-		     struct oci_net_devices, REFUSED(NO_MEMBER)),
+		     struct oci_net_devices, HOST),
 	OCI_F_STR(struct oci_linux, cgroups_path, "cgroupsPath", HOST,
 		  NOTE("the cgroup of shim, vmm and fs")),
 	OCI_F_OBJ(struct oci_linux, resources, "resources", oci_resources_type,

@@ -12,6 +12,7 @@
 #include "sandbox/seccomp_roles.h"
 
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -143,6 +144,7 @@ static const struct sbx_rule vcpu[] = {
 	IOCTL(KVM_GET_SREGS),	  /* the same */
 	IOCTL(KVM_IOEVENTFD),	  /* a device is (de)activated by a register write */
 	IOCTL(KVM_IRQFD),	  /* the same */
+	IOCTL(TUNSETOFFLOAD),	  /* the same: a network driver says what it takes */
 	SYS(epoll_ctl),		  /* the same */
 	SYS(recvfrom),		  /* the same, for the queues the file server serves: its answer */
 	SYS_IF(sendto, ARG_NONE(4)), /* and our request to it; never to an address */

@@ -23,7 +23,7 @@
 #include "vmm/gmem.h"
 #include "vmm/virtq.h"
 
-#define VIRTIO_MAX_QUEUES 8u
+#define VIRTIO_MAX_QUEUES 17u /* eight pairs and a control queue of a network device */
 
 /* Device status bits (virtio 1.2, 2.1). */
 #define VIRTIO_S_ACKNOWLEDGE 1u

@@ -377,28 +377,43 @@ bool virtq_pending(const struct virtq *q)
 	return q->ready && !q->broken && count_available(q) > 0;
 }
 
-int virtq_push(struct virtq *q, uint16_t head, uint32_t written)
+/* Write the next element; the driver sees it when the index is published. */
+static int put_used(struct virtq *q, uint16_t head, uint32_t written)
 {
 	struct vring_used_elem e = {.id = htole32(head), .len = htole32(written)};
-	uint64_t slot;
+	uint64_t slot = q->next_used % q->l.size;
 
-	if (q->broken || !q->ready) {
-		return -EPROTO;
-	}
-	slot = q->next_used % q->l.size;
 	if (head >= q->l.size || gmem_write(q->mem, used_field(q, RING_ENTRIES + slot * USED_ENTRY),
 					    &e, sizeof(e)) < 0) {
-		return broken(q);
+		return -EPROTO;
 	}
 	q->next_used++;
 	if (q->next_used == q->signalled_used) {
 		q->signalled_valid = false; /* once around since the last decision: can't compare */
 	}
-	/* Releases the element and the data before it. */
+	return 0;
+}
+
+int virtq_push_all(struct virtq *q, const struct virtq_used *used, unsigned n)
+{
+	if (q->broken || !q->ready) {
+		return -EPROTO;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (put_used(q, used[i].head, used[i].written) < 0) {
+			return broken(q);
+		}
+	}
+	/* Releases the elements and the data before them. */
 	if (gmem_store16(q->mem, used_field(q, RING_IDX), q->next_used) < 0) {
 		return broken(q);
 	}
 	return 0;
+}
+
+int virtq_push(struct virtq *q, uint16_t head, uint32_t written)
+{
+	return virtq_push_all(q, &(struct virtq_used){.head = head, .written = written}, 1);
 }
 
 bool virtq_must_interrupt(struct virtq *q)

@@ -102,6 +102,20 @@ bool virtq_pending(const struct virtq *q);
 int virtq_push(struct virtq *q, uint16_t head, uint32_t written)
 	__attribute__((warn_unused_result));
 
+/** struct virtq_used - a chain to be given back: its head and the bytes written into it */
+struct virtq_used {
+	uint16_t head;
+	uint32_t written;
+};
+
+/**
+ * virtq_push_all() - publish @n used elements at once: the driver sees all of them or none
+ *
+ * Return: 0 or -EPROTO.
+ */
+int virtq_push_all(struct virtq *q, const struct virtq_used *used, unsigned n)
+	__attribute__((warn_unused_result));
+
 /** virtq_must_interrupt() - does the driver want to hear of what was pushed since last asked? */
 bool virtq_must_interrupt(struct virtq *q);
 

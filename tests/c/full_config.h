@@ -39,6 +39,7 @@ static const char full_config[] =
 	"'timeOffsets':{'monotonic':{'secs':-5,'nanosecs':7}},"
 	"'devices':[{'path':'/dev/"
 	"x','type':'c','major':1,'minor':3,'fileMode':438,'uid':1,'gid':2}],"
+	"'netDevices':{'eth7':{'name':'net0'}},"
 	"'cgroupsPath':'/cg',"
 	"'resources':{'devices':[{'allow':false,'type':'a','major':1,'minor':-1,'access':'rwm'}],"
 	"'memory':{'limit':1000,'reservation':900,'swap':2000,'kernel':-1,'kernelTCP':-1,"

@@ -55,6 +55,9 @@ static void values_at_their_bounds(void **state)
 	assert_int_equal(parse_one("dev.volt.vcpus", "64", &out, NULL), 0);
 	assert_true(out.vcpus.set);
 	assert_int_equal(out.vcpus.v, 64);
+	assert_null(out.net_egress);
+	assert_int_equal(parse_one("dev.volt.net.egress", "dns", &out, NULL), 0);
+	assert_string_equal(out.net_egress, "dns");
 	assert_int_equal(parse_one("dev.volt.boot_timeout", "3600", &out, NULL), 0);
 	assert_int_equal(out.boot_timeout_s, 3600);
 }
@@ -115,7 +118,7 @@ static void table_is_complete(void **state)
 	const struct oci_annotation *t = oci_annotations_table(&n);
 
 	(void)state;
-	assert_int_equal(n, 4);
+	assert_int_equal(n, 5);
 	for (size_t i = 0; i < n; i++) {
 		assert_memory_equal(t[i].name, OCI_ANNOTATION_PREFIX,
 				    strlen(OCI_ANNOTATION_PREFIX));

@@ -254,10 +254,9 @@ static void table_has_each_kind_of_row(void **state)
 	static const char *const rows[] = {
 		"| `process.user.umask` | uint32, to 4095 | guest |",
 		"| `root.path` | string, required | host |",
-		"| `linux.netDevices` | map of objects | refused | `config.json: linux.netDevices: "
-		"not "
-		"supported: ",
-		"| `linux.netDevices.*.name` | string | refused | with what it is in |",
+		"| `linux.netDevices` | map of objects | host |",
+		"| `linux.intelRdt` | object | refused | `config.json: linux.intelRdt: ",
+		"| `linux.intelRdt.closID` | string | refused | with what it is in |",
 		"| `linux.resources.network.priorities[].name` | string, required | ignored |",
 		"| `hooks.prestart[].path` | string, required | host |",
 		"| `hooks.startContainer[].path` | string, required | guest |",

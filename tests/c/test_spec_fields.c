@@ -246,8 +246,7 @@ struct walk {
 static bool below_refused(const char *path)
 {
 	return strncmp(path, "linux.intelRdt.", 15) == 0 || strncmp(path, "vm.kernel.", 10) == 0 ||
-	       strncmp(path, "linux.memoryPolicy.", 19) == 0 ||
-	       strncmp(path, "linux.netDevices.", 17) == 0;
+	       strncmp(path, "linux.memoryPolicy.", 19) == 0;
 }
 
 static void check_field(void *ctx, const char *path, const struct oci_field *f)

@@ -156,8 +156,6 @@ static const struct reject rejects[] = {
 	 "linux.devices[0].major: must be set for a device of type c"},
 	{DEVICE("'path':'/dev/x','type':'u','major':1"),
 	 "linux.devices[0].minor: must be set for a device of type u"},
-	{LINUX("'netDevices':{'eth1':{'name':'x'}}"),
-	 "linux.netDevices: not supported: no way for it through the machine's border"},
 	{LINUX("'intelRdt':{'closID':'x'}"),
 	 "linux.intelRdt: not supported: resctrl groups are not managed"},
 	{LINUX("'intelRdt':{'closID':1}"), "linux.intelRdt.closID: must be a string, not a number"},

@@ -25,6 +25,7 @@ static union {
 	struct ap_signal signal;
 	struct ap_resize resize;
 	struct ap_resources update;
+	struct ap_net net;
 	struct ap_hello hello;
 	struct ap_reply reply;
 	struct ap_exit exit;
@@ -49,6 +50,7 @@ REQUEST(exec)
 REQUEST(signal)
 REQUEST(resize)
 REQUEST(update)
+REQUEST(net)
 REQUEST(reply)
 
 #define EVENT(name)                                                                                \
@@ -108,6 +110,7 @@ static struct {
 	{"exit", d_exit, e_exit, 0, 0},
 	{"stats", d_stats, e_stats, 0, 0},
 	{"ps", d_ps, e_ps, 0, 0},
+	{"net", d_net, e_net, 0, 0},
 };
 #define N_MESSAGES (sizeof(messages) / sizeof(messages[0]))
 
@@ -193,6 +196,26 @@ static void some_container(struct ap_container *c)
 	}
 }
 
+static void some_net(struct ap_net *n)
+{
+	n->n_links = rnd(3);
+	for (uint32_t i = 0; i < n->n_links; i++) {
+		n->links[i] = (struct ap_link){.name = "eth0", .mtu = 1500, .flags = AP_L_UP};
+	}
+	n->n_addrs = rnd(3);
+	n->n_routes = rnd(3);
+	for (uint32_t i = 0; i < 2; i++) {
+		n->addrs[i] = (struct ap_addr){.family = rnd(2) ? 4 : 6, .prefix = 24};
+		n->routes[i] = (struct ap_route){
+			.family = rnd(2) ? 4 : 6, .link = AP_LINK_LO, .n_metrics = rnd(3)};
+	}
+	n->n_neighs = rnd(2);
+	n->neighs[0] = (struct ap_neigh){.family = 4};
+	n->n_rules = rnd(2);
+	n->rules[0] =
+		(struct ap_rule){.family = 6, .in_link = AP_LINK_NONE, .out_link = AP_LINK_LO};
+}
+
 /* Fill message number @which with something its encoder takes. */
 static void some_message(size_t which)
 {
@@ -222,6 +245,9 @@ static void some_message(size_t which)
 	case 11:
 		m.ps[0].comm = m.ps[1].comm = "c";
 		m.ps[0].cmdline = m.ps[1].cmdline = "";
+		break;
+	case 12:
+		some_net(&m.net);
 		break;
 	default:
 		break;

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * netcfg.h - the container's network, as the engine set it up on the host
+ *
+ * The n-th network device of the VM becomes the n-th link: its name, MTU, addresses
+ * (without duplicate detection: they are the container's already), routes,
+ * neighbours and rules. Nothing is made up here: an address whose route to its
+ * network the engine removed doesn't bring one.
+ *
+ * Threads: none.
+ */
+#ifndef AGENT_NETCFG_H
+#define AGENT_NETCFG_H
+
+#include "base/agent_proto.h"
+#include "fail.h"
+
+/** netcfg_apply() - configure everything. Return: 0 or -errno with @f */
+int netcfg_apply(const struct ap_net *net, struct fail *f) __attribute__((warn_unused_result));
+
+#endif /* AGENT_NETCFG_H */

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net_attach.h - a VM takes the container's place in its network namespace
+ *
+ * The engine prepares a namespace as for any container. For each interface in it
+ * there is a tap; all that comes in at the interface goes to the tap and the other
+ * way round, so that the guest, with the same MAC, addresses and routes, is where
+ * the container would be. The namespace's own stack keeps its configuration and
+ * hears nothing any more.
+ *
+ * What is left behind: nothing when the VM's processes are gone, however they
+ * ended, but for the filters on interfaces of the engine. Those end with the
+ * interface; net_detach() removes them before.
+ *
+ * Uses: base, oci/spec.h, net_tap, net_tc, net_scan. Used by: launch, container.
+ */
+#ifndef VOLT_NET_ATTACH_H
+#define VOLT_NET_ATTACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/agent_proto.h"
+#include "base/err.h"
+#include "net_egress.h"
+#include "net_tap.h"
+#include "oci/spec.h"
+
+/** struct net_if - one interface of the container, and the tap for its VM */
+struct net_if {
+	struct net_tap tap;
+	uint8_t mac[6];
+	uint16_t mtu;
+};
+
+/**
+ * struct net_plan - the network of a VM
+ * @frame:     encoded AP_MSG_NET for the agent, NULL when there is nothing to configure
+ * @frame_len: its length in bytes
+ */
+struct net_plan {
+	struct net_if ifs[AP_MAX_LINKS];
+	unsigned n;
+	void *frame;
+	size_t frame_len;
+};
+
+/** net_plan_init() - nothing open */
+void net_plan_init(struct net_plan *plan);
+/** net_plan_finish() - close the taps, free the frame */
+void net_plan_finish(struct net_plan *plan);
+
+/**
+ * net_spec_check() - can the network that config.json asks for be given to a VM?
+ *
+ * Return: 0, or -ENOTSUP for the host's network.
+ */
+int net_spec_check(const struct oci_spec *spec, struct vr_err *err)
+	__attribute__((warn_unused_result));
+
+/**
+ * net_spec_is_sandbox() - does the container only hold a pod's namespaces?
+ *
+ * By the annotations of containerd's CRI plugin, CRI-O and podman. The pod's network
+ * then is for a container that has use for it.
+ */
+bool net_spec_is_sandbox(const struct oci_spec *spec);
+
+/**
+ * net_attach() - attach to all interfaces of a network namespace, after the engine set it up
+ * @spec:       linux.netDevices move in first
+ * @ns_fd:      the namespace
+ * @n_vcpus:    of the VM: as many queues, if possible
+ * @egress:     where the guest may send to, NULL: everywhere
+ * @request_id: of the frame
+ * @out:        to be finished in any case
+ *
+ * The calling process, which must have one thread, enters the namespace and comes back.
+ *
+ * Return: 0; -EBUSY when another VM or a traffic policy sits there; or another negative errno
+ * value.
+ */
+int net_attach(const struct oci_spec *spec, int ns_fd, unsigned n_vcpus,
+	       const struct net_egress *egress, uint32_t request_id, struct net_plan *out,
+	       struct vr_err *err) __attribute__((warn_unused_result));
+
+/**
+ * net_detach() - remove filters of a VM that has ended
+ * @spec: the container's configuration; nothing to do unless it names a network namespace
+ *
+ * Best effort: the interfaces may be gone, or another VM's by now (then nothing happens).
+ */
+void net_detach(const struct oci_spec *spec);
+
+#endif /* VOLT_NET_ATTACH_H */

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net_move.c - interfaces move into the container's network namespace; see net_move.h */
+#include "net_move.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <netlink/cache.h>
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+
+#include "base/agent_proto.h"
+#include "net_tc.h"
+
+#define SCOPE_GLOBAL 0
+
+/**
+ * struct net_moved - interfaces under way
+ * @addrs: global addresses of the i-th one; libnl's objects
+ */
+struct net_moved {
+	const struct oci_net_devices *devs;
+	struct rtnl_addr *addrs[AP_MAX_ADDRS];
+	size_t owner[AP_MAX_ADDRS]; /* index in devs */
+	size_t n_addrs;
+};
+
+static const char *new_name(const struct oci_net_device *d)
+{
+	return d->name && d->name[0] != '\0' ? d->name : d->key;
+}
+
+void net_moved_free(struct net_moved *moved)
+{
+	for (size_t i = 0; moved && i < moved->n_addrs; i++) {
+		rtnl_addr_put(moved->addrs[i]);
+	}
+	free(moved);
+}
+
+/* The kernel forgets them when the interface leaves. */
+static int keep_addrs(struct net_moved *m, struct nl_cache *cache, int ifindex, size_t owner)
+{
+	for (struct nl_object *o = nl_cache_get_first(cache); o; o = nl_cache_get_next(o)) {
+		struct rtnl_addr *a = (struct rtnl_addr *)o;
+
+		if (rtnl_addr_get_ifindex(a) != ifindex || rtnl_addr_get_scope(a) != SCOPE_GLOBAL) {
+			continue;
+		}
+		if (m->n_addrs == AP_MAX_ADDRS) {
+			return -E2BIG;
+		}
+		nl_object_get(o);
+		m->owner[m->n_addrs] = owner;
+		m->addrs[m->n_addrs++] = a;
+	}
+	return 0;
+}
+
+static int change(struct nl_sock *nl, int ifindex, struct rtnl_link *what)
+{
+	struct rtnl_link *link = rtnl_link_alloc();
+	int rc;
+
+	if (!link) {
+		return -ENOMEM;
+	}
+	rtnl_link_set_ifindex(link, ifindex);
+	rc = rtnl_link_change(nl, link, what, 0);
+	rtnl_link_put(link);
+	return net_nl_errno(rc);
+}
+
+static int send_away(struct nl_sock *nl, int ifindex, const char *name, int ns_fd)
+{
+	struct rtnl_link *what = rtnl_link_alloc();
+	int rc;
+
+	if (!what) {
+		return -ENOMEM;
+	}
+	rtnl_link_set_name(what, name);
+	rtnl_link_set_ns_fd(what, ns_fd);
+	rc = change(nl, ifindex, what);
+	rtnl_link_put(what);
+	return rc;
+}
+
+static int move_one(struct nl_sock *nl, struct net_moved *m, struct nl_cache *addrs, size_t i,
+		    int ns_fd, struct vr_err *err)
+{
+	const struct oci_net_device *d = &m->devs->v[i];
+	int ifindex = (int)if_nametoindex(d->key);
+	int rc = ifindex == 0 ? -errno : keep_addrs(m, addrs, ifindex, i);
+
+	if (rc == 0) {
+		rc = send_away(nl, ifindex, new_name(d), ns_fd);
+	}
+	return rc < 0 ? vr_err_sys(err, rc,
+				   "config.json: linux.netDevices: move '%s' into the container as "
+				   "'%s'",
+				   d->key, new_name(d))
+		      : 0;
+}
+
+int net_move_out(struct nl_sock *nl, const struct oci_net_devices *devs, int ns_fd,
+		 struct net_moved **out, struct vr_err *err)
+{
+	struct nl_cache *addrs;
+	int rc;
+
+	*out = NULL;
+	if (devs->n == 0) {
+		return 0;
+	}
+	*out = calloc(1, sizeof(**out));
+	rc = *out ? net_nl_errno(rtnl_addr_alloc_cache(nl, &addrs)) : -ENOMEM;
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "list the addresses of network interfaces");
+	}
+	(*out)->devs = devs;
+	for (size_t i = 0; rc == 0 && i < devs->n; i++) {
+		rc = move_one(nl, *out, addrs, i, ns_fd, err);
+	}
+	nl_cache_free(addrs);
+	return rc;
+}
+
+static int add_addr(struct nl_sock *nl, struct rtnl_addr *from, int ifindex)
+{
+	struct rtnl_addr *a = rtnl_addr_alloc();
+	int rc;
+
+	if (!a) {
+		return -ENOMEM;
+	}
+	/* A fresh object: the old one has life times and labels that belong to the old place. */
+	rtnl_addr_set_ifindex(a, ifindex);
+	rtnl_addr_set_family(a, rtnl_addr_get_family(from));
+	rc = rtnl_addr_set_local(a, rtnl_addr_get_local(from));
+	rtnl_addr_set_prefixlen(a, rtnl_addr_get_prefixlen(from));
+	if (rc == 0 && rtnl_addr_get_peer(from)) {
+		rc = rtnl_addr_set_peer(a, rtnl_addr_get_peer(from));
+	}
+	if (rc == 0 && rtnl_addr_get_broadcast(from)) {
+		rc = rtnl_addr_set_broadcast(a, rtnl_addr_get_broadcast(from));
+	}
+	if (rc == 0) {
+		rc = rtnl_addr_add(nl, a, 0);
+	}
+	rtnl_addr_put(a);
+	return net_nl_errno(rc);
+}
+
+static int bring_up(struct nl_sock *nl, int ifindex)
+{
+	struct rtnl_link *what = rtnl_link_alloc();
+	int rc;
+
+	if (!what) {
+		return -ENOMEM;
+	}
+	rtnl_link_set_flags(what, IFF_UP);
+	rc = change(nl, ifindex, what);
+	rtnl_link_put(what);
+	return rc;
+}
+
+int net_move_in(struct nl_sock *nl, const struct net_moved *moved, struct vr_err *err)
+{
+	for (size_t i = 0; moved && i < moved->devs->n; i++) {
+		const char *name = new_name(&moved->devs->v[i]);
+		int ifindex = (int)if_nametoindex(name);
+		int rc = ifindex == 0 ? -errno : 0;
+
+		for (size_t k = 0; rc == 0 && k < moved->n_addrs; k++) {
+			if (moved->owner[k] == i) {
+				rc = add_addr(nl, moved->addrs[k], ifindex);
+			}
+		}
+		rc = rc == 0 ? bring_up(nl, ifindex) : rc;
+		if (rc < 0) {
+			return vr_err_sys(err, rc,
+					  "config.json: linux.netDevices: set up '%s' in the "
+					  "container",
+					  name);
+		}
+	}
+	return 0;
+}

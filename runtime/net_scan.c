@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net_scan.c - what the engine configured in a network namespace; see net_scan.h */
+#include "net_scan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <netlink/addr.h>
+#include <netlink/cache.h>
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/neighbour.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/route.h>
+#include <netlink/route/rule.h>
+
+#include "base/cleanup.h"
+#include "base/fdio.h"
+#include "base/log.h"
+#include "net_tap.h"
+#include "net_tc.h"
+
+#define RULE_PRIO_MAIN 32766u /* the kernel's own rules: 0, this and the next */
+#define METRIC_NULL    0xffffffffu
+
+typedef int (*visit_fn)(struct net_scan *s, struct nl_object *o);
+
+/* --- links ----------------------------------------------------------------------------------- */
+
+/* A number below /proc/sys/net, which is our present namespace's. Return: it, or @otherwise */
+static long sysctl_number(const char *what, const char *ifname, long otherwise)
+{
+	char path[128];
+	vr_autofree char *text = NULL;
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", ifname, what);
+	if (vr_read_file(AT_FDCWD, path, 64, &text, &len) < 0) {
+		return otherwise;
+	}
+	return strtol(text, NULL, 10);
+}
+
+static uint32_t link_flags(const struct rtnl_link *link, const char *name)
+{
+	uint32_t flags = 0;
+
+	/* libnl's getters take no const */
+	if (rtnl_link_get_flags((struct rtnl_link *)(uintptr_t)link) & IFF_UP) {
+		flags |= AP_L_UP;
+	}
+	if (sysctl_number("disable_ipv6", name, 1) != 0) {
+		flags |= AP_L_NO_IPV6;
+	}
+	if (sysctl_number("accept_ra", name, 1) == 0) {
+		flags |= AP_L_NO_RA;
+	}
+	return flags;
+}
+
+/* Is it of a kind a VM can take the place of? */
+static bool link_usable(struct rtnl_link *link, const char *name)
+{
+	struct nl_addr *mac = rtnl_link_get_addr(link);
+	bool up = (rtnl_link_get_flags(link) & IFF_UP) != 0;
+	int32_t peer_ns;
+
+	if (rtnl_link_get_arptype(link) != ARPHRD_ETHER || !mac || nl_addr_get_len(mac) != 6) {
+		if (up) {
+			vr_warn("network interface '%s' has no Ethernet header: the VM can't have "
+				"it",
+				name);
+		}
+		return false; /* the kernel puts tunnels into every namespace, down */
+	}
+	if (rtnl_link_get_master(link) > 0 ||
+	    (rtnl_link_get_link(link) > 0 && rtnl_link_get_link_netnsid(link, &peer_ns) < 0)) {
+		vr_warn("network interface '%s' belongs to another one: the VM doesn't get it",
+			name);
+		return false;
+	}
+	return true;
+}
+
+static bool is_ours(struct rtnl_link *link, const char *name)
+{
+	const char *kind = rtnl_link_get_type(link);
+
+	return kind && strcmp(kind, "tun") == 0 &&
+	       strncmp(name, NET_TAP_PREFIX, strlen(NET_TAP_PREFIX)) == 0;
+}
+
+static void link_take(struct net_scan *s, struct rtnl_link *link, const char *name)
+{
+	uint32_t n = s->net.n_links++;
+	const char *kind = rtnl_link_get_type(link);
+
+	(void)snprintf(s->name[n], sizeof(s->name[n]), "%s", name); /* the kernel's limit, too */
+	s->ifindex[n] = rtnl_link_get_ifindex(link);
+	s->veth[n] = kind && strcmp(kind, "veth") == 0;
+	s->net.links[n] = (struct ap_link){
+		.name = s->name[n],
+		.mtu = rtnl_link_get_mtu(link),
+		.txqlen = rtnl_link_get_txqlen(link),
+		.flags = link_flags(link, name),
+	};
+	memcpy(s->net.links[n].mac, nl_addr_get_binary_addr(rtnl_link_get_addr(link)), 6);
+}
+
+static int link_visit(struct net_scan *s, struct nl_object *o)
+{
+	struct rtnl_link *link = (struct rtnl_link *)o;
+	const char *name = rtnl_link_get_name(link);
+
+	if (rtnl_link_get_flags(link) & IFF_LOOPBACK) {
+		s->lo_ifindex = rtnl_link_get_ifindex(link);
+		return 0;
+	}
+	if (is_ours(link, name)) {
+		(void)snprintf(s->taken, sizeof(s->taken), "%s", name);
+		return 0;
+	}
+	if (!link_usable(link, name)) {
+		return 0;
+	}
+	if (s->net.n_links == AP_MAX_LINKS) {
+		return -E2BIG;
+	}
+	link_take(s, link, name);
+	return 0;
+}
+
+/* --- what all the others refer to ------------------------------------------------------------- */
+
+/* Return: false for a link the VM doesn't get. */
+static bool link_number(const struct net_scan *s, int ifindex, uint32_t *out)
+{
+	if (ifindex == s->lo_ifindex) {
+		*out = AP_LINK_LO;
+		return true;
+	}
+	for (uint32_t i = 0; i < s->net.n_links; i++) {
+		if (s->ifindex[i] == ifindex) {
+			*out = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static uint32_t family_of(int af)
+{
+	return af == AF_INET ? 4 : af == AF_INET6 ? 6 : 0;
+}
+
+/* Copy an address's bytes. Return: whether there are any */
+static bool put_bytes(const struct nl_addr *a, uint8_t out[16])
+{
+	size_t len = a ? nl_addr_get_len((struct nl_addr *)(uintptr_t)a) : 0;
+
+	if (len == 0 || len > 16) {
+		return false;
+	}
+	memcpy(out, nl_addr_get_binary_addr(a), len);
+	return true;
+}
+
+static uint32_t prefix_of(const struct nl_addr *a)
+{
+	return a ? nl_addr_get_prefixlen((struct nl_addr *)(uintptr_t)a) : 0;
+}
+
+/* --- addresses ------------------------------------------------------------------------------- */
+
+static bool is_loopback(const struct ap_addr *a)
+{
+	static const uint8_t one[16] = {[15] = 1};
+
+	return a->family == 4 ? a->addr[0] == 127 : memcmp(a->addr, one, 16) == 0;
+}
+
+static int addr_visit(struct net_scan *s, struct nl_object *o)
+{
+	struct rtnl_addr *addr = (struct rtnl_addr *)o;
+	struct ap_addr a = {.family = family_of(rtnl_addr_get_family(addr))};
+
+	if (a.family == 0 || !link_number(s, rtnl_addr_get_ifindex(addr), &a.link) ||
+	    !put_bytes(rtnl_addr_get_local(addr), a.addr)) {
+		return 0;
+	}
+	if (a.link == AP_LINK_LO && is_loopback(&a)) {
+		return 0; /* the guest's own lo has it */
+	}
+	a.prefix = (uint32_t)rtnl_addr_get_prefixlen(addr);
+	a.scope = (uint32_t)rtnl_addr_get_scope(addr);
+	a.flags |= put_bytes(rtnl_addr_get_peer(addr), a.peer) ? AP_A_PEER : 0;
+	a.flags |= put_bytes(rtnl_addr_get_broadcast(addr), a.broadcast) ? AP_A_BROADCAST : 0;
+	if (s->net.n_addrs == AP_MAX_ADDRS) {
+		return -E2BIG;
+	}
+	s->net.addrs[s->net.n_addrs++] = a;
+	return 0;
+}
+
+/* --- routes ---------------------------------------------------------------------------------- */
+
+static bool route_wanted(struct rtnl_route *route)
+{
+	switch (rtnl_route_get_type(route)) {
+	case RTN_UNICAST:
+	case RTN_BLACKHOLE:
+	case RTN_UNREACHABLE:
+	case RTN_PROHIBIT:
+	case RTN_THROW:
+		break;
+	default:
+		return false; /* local, broadcast, multicast: follow from addresses */
+	}
+	return rtnl_route_get_table(route) != RT_TABLE_LOCAL &&
+	       rtnl_route_get_priority(route) != METRIC_NULL &&
+	       !(rtnl_route_get_flags(route) & RTM_F_CLONED);
+}
+
+static void route_nexthop(struct ap_route *r, struct rtnl_nexthop *nh)
+{
+	struct nl_addr *via = rtnl_route_nh_get_via(nh);
+
+	if (put_bytes(rtnl_route_nh_get_gateway(nh), r->gateway)) {
+		r->flags |= AP_R_GATEWAY;
+	} else if (via && nl_addr_get_family(via) == AF_INET6 && put_bytes(via, r->gateway)) {
+		r->flags |= AP_R_GATEWAY | AP_R_VIA6;
+	}
+	if (rtnl_route_nh_get_flags(nh) & RTNH_F_ONLINK) {
+		r->flags |= AP_R_ONLINK;
+	}
+}
+
+static void route_metrics(struct ap_route *r, struct rtnl_route *route)
+{
+	for (uint32_t i = 0; i < AP_MAX_METRICS; i++) {
+		uint32_t v;
+
+		if (i + 1 == RTAX_CC_ALGO) {
+			continue; /* a name, not a number */
+		}
+		if (rtnl_route_get_metric(route, (int)i + 1, &v) == 0 && v != 0) {
+			r->metrics[i] = v;
+			r->n_metrics = i + 1;
+		}
+	}
+}
+
+/* Return: false for a route over a link the VM doesn't get. */
+static bool route_link(const struct net_scan *s, struct ap_route *r, struct rtnl_route *route)
+{
+	struct rtnl_nexthop *nh = rtnl_route_nexthop_n(route, 0);
+	int ifindex = nh ? rtnl_route_nh_get_ifindex(nh) : 0;
+
+	r->link = AP_LINK_NONE;
+	if (r->type != RTN_UNICAST) {
+		return true; /* leads nowhere; IPv6 says over lo, which needn't be repeated */
+	}
+	if (!nh || !link_number(s, ifindex, &r->link)) {
+		return false;
+	}
+	if (rtnl_route_get_nnexthops(route) > 1) {
+		vr_warn("a route with several next hops keeps only the first one in the VM");
+	}
+	route_nexthop(r, nh);
+	return true;
+}
+
+static int route_visit(struct net_scan *s, struct nl_object *o)
+{
+	struct rtnl_route *route = (struct rtnl_route *)o;
+	struct ap_route r = {
+		.family = family_of(rtnl_route_get_family(route)),
+		.type = rtnl_route_get_type(route),
+		.scope = rtnl_route_get_scope(route),
+		.protocol = rtnl_route_get_protocol(route),
+		.table = rtnl_route_get_table(route),
+		.tos = rtnl_route_get_tos(route),
+		.priority = rtnl_route_get_priority(route),
+		.prefix = prefix_of(rtnl_route_get_dst(route)),
+	};
+
+	if (r.family == 0 || !route_wanted(route) || !route_link(s, &r, route)) {
+		return 0;
+	}
+	(void)put_bytes(rtnl_route_get_dst(route), r.dst); /* none: the default route */
+	r.flags |= put_bytes(rtnl_route_get_pref_src(route), r.prefsrc) ? AP_R_PREFSRC : 0;
+	if (put_bytes(rtnl_route_get_src(route), r.src)) {
+		r.flags |= AP_R_SRC;
+		r.src_prefix = prefix_of(rtnl_route_get_src(route));
+	}
+	route_metrics(&r, route);
+	if (s->net.n_routes == AP_MAX_ROUTES) {
+		return -E2BIG;
+	}
+	s->net.routes[s->net.n_routes++] = r;
+	return 0;
+}
+
+/* Routes to gateways need those that lead there: first without, then narrow ones first. */
+static int route_order(const void *a, const void *b)
+{
+	const struct ap_route *x = a;
+	const struct ap_route *y = b;
+	int gx = (x->flags & AP_R_GATEWAY) != 0;
+	int gy = (y->flags & AP_R_GATEWAY) != 0;
+
+	if (gx != gy) {
+		return gx - gy;
+	}
+	return (int)y->prefix - (int)x->prefix;
+}
+
+/* Is @net the network of @addr? */
+static bool in_prefix(const uint8_t *addr, const uint8_t *net, uint32_t prefix)
+{
+	uint32_t bytes = prefix / 8;
+	uint8_t mask = (uint8_t)(0xff00u >> prefix % 8);
+
+	return memcmp(addr, net, bytes) == 0 &&
+	       (mask == 0 || (addr[bytes] & mask) == (net[bytes] & mask));
+}
+
+/* Engines remove the route that comes with an address, or never wanted it. */
+static void mark_addrs_without_route(struct ap_net *n)
+{
+	for (uint32_t i = 0; i < n->n_addrs; i++) {
+		struct ap_addr *a = &n->addrs[i];
+		const uint8_t *far = a->flags & AP_A_PEER ? a->peer : a->addr;
+		bool found = false;
+
+		for (uint32_t k = 0; k < n->n_routes && !found; k++) {
+			const struct ap_route *r = &n->routes[k];
+
+			found = r->protocol == RTPROT_KERNEL && r->link == a->link &&
+				r->family == a->family && r->prefix == a->prefix &&
+				in_prefix(far, r->dst, r->prefix);
+		}
+		a->flags |= found ? 0 : AP_A_NO_PREFIX_ROUTE;
+	}
+}
+
+/* --- neighbours and rules -------------------------------------------------------------------- */
+
+static int neigh_visit(struct net_scan *s, struct nl_object *o)
+{
+	struct rtnl_neigh *neigh = (struct rtnl_neigh *)o;
+	struct nl_addr *mac = rtnl_neigh_get_lladdr(neigh);
+	struct ap_neigh n = {.family = family_of(rtnl_neigh_get_family(neigh))};
+
+	if (n.family == 0 || !(rtnl_neigh_get_state(neigh) & NUD_PERMANENT) ||
+	    !link_number(s, rtnl_neigh_get_ifindex(neigh), &n.link) || n.link == AP_LINK_LO ||
+	    !put_bytes(rtnl_neigh_get_dst(neigh), n.addr) || !mac || nl_addr_get_len(mac) != 6) {
+		return 0;
+	}
+	memcpy(n.mac, nl_addr_get_binary_addr(mac), sizeof(n.mac));
+	if (s->net.n_neighs == AP_MAX_NEIGHS) {
+		return -E2BIG;
+	}
+	s->net.neighs[s->net.n_neighs++] = n;
+	return 0;
+}
+
+/* Return: false for a link the VM doesn't get. */
+static bool rule_link(const struct net_scan *s, const char *name, uint32_t *out)
+{
+	*out = AP_LINK_NONE;
+	return !name || link_number(s, (int)if_nametoindex(name), out);
+}
+
+static int rule_visit(struct net_scan *s, struct nl_object *o)
+{
+	struct rtnl_rule *rule = (struct rtnl_rule *)o;
+	uint32_t prio = rtnl_rule_get_prio(rule);
+	uint16_t ports[2];
+	uint8_t proto;
+	struct ap_rule r = {
+		.family = family_of(rtnl_rule_get_family(rule)),
+		.action = rtnl_rule_get_action(rule),
+		.priority = prio,
+		.table = rtnl_rule_get_table(rule),
+		.goto_priority = rtnl_rule_get_goto(rule),
+		.tos = rtnl_rule_get_dsfield(rule),
+		.mark = rtnl_rule_get_mark(rule),
+		.mark_mask = rtnl_rule_get_mask(rule),
+		.src_prefix = prefix_of(rtnl_rule_get_src(rule)),
+		.dst_prefix = prefix_of(rtnl_rule_get_dst(rule)),
+	};
+
+	if (r.family == 0 || prio == 0 || prio == RULE_PRIO_MAIN || prio == RULE_PRIO_MAIN + 1) {
+		return 0;
+	}
+	if (!rule_link(s, rtnl_rule_get_iif(rule), &r.in_link) ||
+	    !rule_link(s, rtnl_rule_get_oif(rule), &r.out_link)) {
+		return 0;
+	}
+	if (rtnl_rule_get_ipproto(rule, &proto) == 0 ||
+	    rtnl_rule_get_sport(rule, &ports[0], &ports[1]) == 0 ||
+	    rtnl_rule_get_dport(rule, &ports[0], &ports[1]) == 0) {
+		vr_warn("policy rule %u is about ports or protocols: the VM doesn't get it", prio);
+		return 0;
+	}
+	(void)put_bytes(rtnl_rule_get_src(rule), r.src);
+	(void)put_bytes(rtnl_rule_get_dst(rule), r.dst);
+	if (s->net.n_rules == AP_MAX_RULES) {
+		return -E2BIG;
+	}
+	s->net.rules[s->net.n_rules++] = r;
+	return 0;
+}
+
+/* --- dumps ----------------------------------------------------------------------------------- */
+
+static int link_cache(struct nl_sock *nl, struct nl_cache **out)
+{
+	return rtnl_link_alloc_cache(nl, AF_UNSPEC, out);
+}
+
+static int route_cache(struct nl_sock *nl, struct nl_cache **out)
+{
+	return rtnl_route_alloc_cache(nl, AF_UNSPEC, 0, out);
+}
+
+static int rule_cache(struct nl_sock *nl, struct nl_cache **out)
+{
+	return rtnl_rule_alloc_cache(nl, AF_UNSPEC, out);
+}
+
+static int dump(struct nl_sock *nl, struct net_scan *s, const char *what,
+		int (*alloc)(struct nl_sock *nl, struct nl_cache **out), visit_fn visit,
+		struct vr_err *err)
+{
+	struct nl_cache *cache;
+	int rc = net_nl_errno(alloc(nl, &cache));
+
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "list the %s of the container's network namespace",
+				  what);
+	}
+	for (struct nl_object *o = nl_cache_get_first(cache); rc == 0 && o;
+	     o = nl_cache_get_next(o)) {
+		rc = visit(s, o);
+	}
+	nl_cache_free(cache);
+	if (rc < 0) {
+		return vr_err_set(err, -rc, "the container's network namespace has too many %s",
+				  what);
+	}
+	return 0;
+}
+
+int net_scan_links(struct nl_sock *nl, struct net_scan *out, struct vr_err *err)
+{
+	*out = (struct net_scan){.lo_ifindex = 1};
+	return dump(nl, out, "interfaces", link_cache, link_visit, err);
+}
+
+int net_scan_config(struct nl_sock *nl, struct net_scan *s, struct vr_err *err)
+{
+	int rc = dump(nl, s, "addresses", rtnl_addr_alloc_cache, addr_visit, err);
+
+	if (rc == 0) {
+		rc = dump(nl, s, "routes", route_cache, route_visit, err);
+		mark_addrs_without_route(&s->net);
+		qsort(s->net.routes, s->net.n_routes, sizeof(s->net.routes[0]), route_order);
+	}
+	if (rc == 0) {
+		rc = dump(nl, s, "neighbours", rtnl_neigh_alloc_cache, neigh_visit, err);
+	}
+	if (rc == 0) {
+		rc = dump(nl, s, "rules", rule_cache, rule_visit, err);
+	}
+	return rc;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net_scan.h - what the engine configured in a network namespace
+ *
+ * Reads links, addresses, routes, neighbours and rules of the current namespace
+ * and compiles them into what the guest agent gets. What can't be carried over is
+ * left out with a warning, never silently.
+ *
+ * Uses: base, libnl. Used by: net_attach.
+ */
+#ifndef VOLT_NET_SCAN_H
+#define VOLT_NET_SCAN_H
+
+#include "base/agent_proto.h"
+#include "base/err.h"
+
+struct net_egress;
+struct nl_sock;
+
+/**
+ * struct net_scan - the result
+ * @net:     borrows names from @name
+ * @ifindex: of each link
+ * @veth:    each link's far end sends it every multicast frame anyway
+ * @egress:  where the guest may send to; the caller's, NULL: everywhere
+ * @taken:   name of a tap of another VM in this namespace, or ""
+ */
+struct net_scan {
+	struct ap_net net;
+	char name[AP_MAX_LINKS][AP_NET_NAME_MAX + 1];
+	int ifindex[AP_MAX_LINKS];
+	bool veth[AP_MAX_LINKS];
+	int lo_ifindex;
+	const struct net_egress *egress;
+	char taken[AP_NET_NAME_MAX + 1];
+};
+
+/**
+ * net_scan_links() - the interfaces a VM can take the place of: Ethernet, but not on top of others
+ *
+ * Return: 0, -E2BIG (more than AP_MAX_LINKS), or another negative errno value.
+ */
+int net_scan_links(struct nl_sock *nl, struct net_scan *out, struct vr_err *err)
+	__attribute__((warn_unused_result));
+
+/** net_scan_config() - addresses, routes, neighbours and rules of the links found */
+int net_scan_config(struct nl_sock *nl, struct net_scan *s, struct vr_err *err)
+	__attribute__((warn_unused_result));
+
+#endif /* VOLT_NET_SCAN_H */

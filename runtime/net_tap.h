@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net_tap.h - tap devices for VMs
+ *
+ * A tap lives as long as its descriptors: it is never made persistent, so however
+ * its VM ends, the kernel removes it.
+ *
+ * Uses: base, vmm/net_abi.h. Used by: net_attach, the vmm.
+ */
+#ifndef VOLT_NET_TAP_H
+#define VOLT_NET_TAP_H
+
+#include <net/if.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+
+#define NET_TAP_PREFIX	   "volt" /* names of ours: volt0, volt1, ... */
+#define NET_TAP_MAX_QUEUES 8u
+
+/**
+ * struct net_tap - an open tap
+ * @fd:      a descriptor for each queue, non-blocking; -1 when not open
+ * @ifindex: in the network namespace it was opened in
+ * @uso:     it segments UDP
+ */
+struct net_tap {
+	unsigned n_queues;
+	int fd[NET_TAP_MAX_QUEUES];
+	char name[IF_NAMESIZE];
+	int ifindex;
+	bool uso;
+};
+
+/** net_tap_init() - nothing open */
+void net_tap_init(struct net_tap *tap);
+
+/**
+ * net_tap_open() - make a tap in the current network namespace, down, without offloads
+ * @n_queues: 1..NET_TAP_MAX_QUEUES
+ *
+ * Return: 0 or a negative errno value with @err; @tap is to be closed in any case.
+ */
+int net_tap_open(struct net_tap *tap, unsigned n_queues, struct vr_err *err)
+	__attribute__((warn_unused_result));
+
+void net_tap_close(struct net_tap *tap);
+
+/**
+ * net_tap_offload() - what may come out of the tap unsegmented and without checksum
+ * @flags: NET_TUN_*
+ *
+ * Return: 0 or -errno. The roles vmm and vcpu may: see seccomp_roles.c.
+ */
+int net_tap_offload(int fd, unsigned flags) __attribute__((warn_unused_result));
+
+#endif /* VOLT_NET_TAP_H */

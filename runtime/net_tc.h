@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net_tc.h - traffic control: frames go from one interface to another
+ *
+ * An ingress qdisc with filters that redirect frames to the far interface's way out, or
+ * drop them: the near end's own network stack never sees one. Filters of ours are told
+ * from others by their priorities.
+ *
+ * Uses: base, libnl. Used by: net_attach. All work in the namespace of the socket.
+ */
+#ifndef VOLT_NET_TC_H
+#define VOLT_NET_TC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct nl_sock;
+
+/**
+ * net_tc_add_ingress() - give an interface an ingress qdisc
+ *
+ * Return: 0, -EEXIST (it has an ingress or clsact qdisc already), or another -errno.
+ */
+int net_tc_add_ingress(struct nl_sock *nl, int ifindex) __attribute__((warn_unused_result));
+/** net_tc_del_ingress() - take it and its filters away. Return: 0 or -errno */
+int net_tc_del_ingress(struct nl_sock *nl, int ifindex);
+/** net_tc_is_ours() - do the ingress filters of @ifindex include one of ours? */
+bool net_tc_is_ours(struct nl_sock *nl, int ifindex);
+
+#define NET_TC_PRIO	 0x564f /* "VO": the first of the priorities that are ours */
+#define NET_TC_PRIO_LAST 0x565f
+#define NET_TC_KEYS	 12u
+
+/** struct net_key - 32 bits at @off from the network header, compared where @mask has ones */
+struct net_key {
+	int off;
+	uint32_t value;
+	uint32_t mask;
+};
+
+/**
+ * struct net_filter - frames that match all keys
+ * @prio:  NET_TC_PRIO..NET_TC_PRIO_LAST, lower ones count first; one protocol each
+ * @proto: ETH_P_*
+ * @to:    where they go out, 0: they are dropped
+ */
+struct net_filter {
+	uint16_t prio;
+	uint16_t proto;
+	int to;
+	unsigned n_keys;
+	struct net_key key[NET_TC_KEYS];
+};
+
+/** net_tc_filter() - add a filter to the ingress of @at. Return: 0 or -errno */
+int net_tc_filter(struct nl_sock *nl, int at, const struct net_filter *f)
+	__attribute__((warn_unused_result));
+
+/** net_nl_errno() - what a function of libnl returned, as 0 or -errno */
+int net_nl_errno(int nl_err);
+
+#endif /* VOLT_NET_TC_H */

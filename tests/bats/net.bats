@@ -1,0 +1,345 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The VM in the container's place: a network namespace as an engine prepares it, without an engine.
+
+load helpers
+
+PROBE=${VOLT%/*}/probes/netprobe
+
+# How much of what: little in an emulated machine, where a connection takes a tenth of a second.
+if grep -q 'model name.*QEMU TCG' /proc/cpuinfo; then
+	CONNS=300 HELD=150 BYTES=4000000 FLOOD=10000
+else
+	CONNS=10000 HELD=1000 BYTES=1073741824 FLOOD=1000000
+fi
+
+setup() {
+	setup_common
+	B=$BATS_TEST_TMPDIR/b
+	SERVER=
+}
+
+teardown() {
+	[ -z "$SERVER" ] || kill "$SERVER" || true
+	# The runtime's own traces go before the namespaces that would take them along.
+	local id
+	for id in $(ls "$VOLT_ROOT" 2>/dev/null); do
+		volt delete --force "$id" || true
+	done
+	no_traces
+	wipe_namespaces
+	teardown_common
+}
+
+wipe_namespaces() {
+	local ns
+	for ns in $(ip netns list | cut -d' ' -f1); do
+		ip netns delete "$ns"
+	done
+	rm -f /run/netns/*
+	if mountpoint -q /run/netns; then
+		umount -l /run/netns
+	fi
+}
+
+# Nothing of ours in any namespace that still is.
+no_traces() {
+	local ns
+	for ns in $(ip netns list | cut -d' ' -f1); do
+		wait_for 5 no_taps "$ns" || return 1
+		if tc -n "$ns" qdisc show | grep ingress; then
+			echo "an ingress qdisc is left in $ns"
+			return 1
+		fi
+	done
+}
+
+no_taps() {
+	[ "$(ip -n "$1" -brief link | grep -c '^volt')" -eq 0 ]
+}
+
+# cable NAME NUMBER [MTU] - a namespace NAME with eth0 = 10.9.NUMBER.2 and fd09:NUMBER::2; .1 is the host's
+cable() {
+	local ns=$1 n=$2 mtu=${3:-1500}
+	ip netns add "$ns"
+	ip link add "host$n" mtu "$mtu" type veth peer name eth0 netns "$ns" mtu "$mtu"
+	ip addr add "10.9.$n.1/24" dev "host$n"
+	ip addr add "fd09:$n::1/64" dev "host$n" nodad
+	ip link set "host$n" up
+	ip -n "$ns" link set lo up
+	ip -n "$ns" addr add "10.9.$n.2/24" dev eth0
+	ip -n "$ns" addr add "fd09:$n::2/64" dev eth0 nodad
+	ip -n "$ns" link set eth0 up
+	ip -n "$ns" route add default via "10.9.$n.1"
+	ip -n "$ns" route add default via "fd09:$n::1"
+}
+
+# bundle_in DIR NS ARG... - a bundle whose network namespace is NS, with the probe in it
+bundle_in() {
+	local dir=$1 ns=$2
+	shift 2
+	make_bundle "$dir" "$@"
+	cp "$PROBE" "$dir/rootfs/netprobe"
+	edit_config "$dir" '(.linux.namespaces[] | select(.type == "network")).path = $P' --arg P "/run/netns/$ns"
+}
+
+start_in() {
+	create "$1" "$2"
+	volt start "$2"
+}
+
+host_serves() {
+	"$PROBE" serve "$1" < /dev/null > /dev/null 2>&1 3>&- &
+	SERVER=$!
+}
+
+exists() {
+	[ -e "$1" ]
+}
+
+# answers ADDRESS PORT - does a server run there already?
+answers() {
+	"$PROBE" tcp "$1" "$2" 1 2> /dev/null
+}
+
+@test "the guest has the interface, addresses and routes the engine set up" {
+	cable n1 1
+	ip -n n1 route add 192.0.2.0/24 via 10.9.1.7 metric 77 mtu 1300
+	ip -n n1 route add 198.51.100.1 dev eth0 scope link
+	ip -n n1 route add blackhole 203.0.113.0/24
+	ip -n n1 route add 192.0.2.128/25 via 10.200.0.1 dev eth0 onlink
+	ip -n n1 neigh add 10.9.1.9 lladdr 02:00:00:00:00:09 dev eth0 nud permanent
+	ip -n n1 rule add from 10.9.1.0/24 table 100 priority 500
+	ip -n n1 route add default via 10.9.1.8 table 100
+	bundle_in "$B" n1 sh -c '
+		ip link > /link; ip addr > /addr; ip route > /route; ip -6 route > /route6
+		ip neigh > /neigh; ip rule > /rule; ip route show table 100 > /route100; touch /done'
+	say_run volt run --bundle "$B" c1 < /dev/null
+	[ "$status" -eq 0 ]
+	cat "$B"/rootfs/{link,addr,route,route6,neigh,rule,route100}
+	grep -q "eth0: <.*UP.*mtu 1500" "$B/rootfs/link"
+	grep -q "link/ether $(ip -n n1 -j link show eth0 | jq -r '.[0].address')" "$B/rootfs/link"
+	[ "$(grep -c link/ "$B/rootfs/link")" -eq 2 ]
+	grep -q "inet 10.9.1.2/24.*eth0" "$B/rootfs/addr"
+	grep -q "inet6 fd09:1::2/64 scope global" "$B/rootfs/addr"
+	[ "$(grep -c "tentative\|noprefixroute" "$B/rootfs/addr")" -eq 0 ]
+	grep -q "inet 127.0.0.1/8" "$B/rootfs/addr"
+	grep -q "^default via 10.9.1.1 dev eth0" "$B/rootfs/route"
+	grep -q "^10.9.1.0/24 dev eth0.*src 10.9.1.2" "$B/rootfs/route"
+	grep -q "^192.0.2.0/24 via 10.9.1.7 dev eth0.*metric 77" "$B/rootfs/route"
+	grep -q "^198.51.100.1 dev eth0" "$B/rootfs/route"
+	grep -q "203.0.113.0/24" "$B/rootfs/route"
+	grep -q "^192.0.2.128/25 via 10.200.0.1 dev eth0" "$B/rootfs/route"
+	grep -q "^default via fd09:1::1 dev eth0" "$B/rootfs/route6"
+	grep -q "10.9.1.9.*02:00:00:00:00:09.*PERMANENT" "$B/rootfs/neigh"
+	grep -q "500:.*from 10.9.1.0/24 lookup 100" "$B/rootfs/rule"
+	grep -q "^default via 10.9.1.8" "$B/rootfs/route100"
+}
+
+@test "TCP and UDP work both ways, over IPv4 and IPv6" {
+	cable n1 1
+	host_serves 7001
+	bundle_in "$B" n1 sh -c '
+		/netprobe serve 7000 &
+		/netprobe tcp 10.9.1.1 7001 2000000 && /netprobe tcp fd09:1::1 7001 2000000 &&
+		/netprobe udp 10.9.1.1 7001 1400 20 && /netprobe udp fd09:1::1 7001 1 20 && touch /out-ok
+		wait'
+	start_in "$B" c1
+	wait_for 60 exists "$B/rootfs/out-ok"
+	"$PROBE" tcp 10.9.1.2 7000 2000000
+	"$PROBE" tcp fd09:1::2 7000 2000000
+	"$PROBE" udp 10.9.1.2 7000 1400 20
+	"$PROBE" udp fd09:1::2 7000 1400 20
+	"$PROBE" udp 10.9.1.2 7000 65507 3
+	busybox ping -c 2 -W 10 10.9.1.2
+	volt delete --force c1
+	no_traces
+}
+
+@test "a network that a hook makes, as docker does, is there when the process starts" {
+	make_bundle "$B" sh -c 'ip -4 -o addr > /addr'
+	cat > "$BATS_TEST_TMPDIR/hook" <<-'HOOK'
+		#!/bin/sh
+		pid=$(jq -r .pid)
+		ip link add hosth type veth peer name eth0 netns "$pid"
+		ip addr add 10.9.9.1/24 dev hosth && ip link set hosth up
+		nsenter --net=/proc/$pid/ns/net sh -c 'ip addr add 10.9.9.2/24 dev eth0 && ip link set eth0 up'
+	HOOK
+	chmod +x "$BATS_TEST_TMPDIR/hook"
+	edit_config "$B" '.hooks.prestart = [{path: $P, env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}]' \
+		--arg P "$BATS_TEST_TMPDIR/hook"
+	say_run volt run --bundle "$B" c1 < /dev/null
+	[ "$status" -eq 0 ]
+	grep -q "inet 10.9.9.2/24.*eth0" "$B/rootfs/addr"
+}
+
+@test "what can't be had is refused: the host's network, a namespace with a VM, a foreign policy" {
+	make_bundle "$B" true
+	edit_config "$B" 'del(.linux.namespaces[] | select(.type == "network"))'
+	say_run volt run --bundle "$B" c1 < /dev/null
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"can't use the host's network"* ]]
+
+	cable n1 1
+	bundle_in "$BATS_TEST_TMPDIR/b1" n1 sleep 1000
+	start_in "$BATS_TEST_TMPDIR/b1" c1
+	ip -n n1 -brief link | grep -q ^volt0
+	bundle_in "$BATS_TEST_TMPDIR/b2" n1 true
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/b2" c2 < /dev/null
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"belongs to another VM already (its tap is 'volt0')"* ]]
+	tc -n n1 qdisc show dev eth0 | grep -q ingress # the first one's is still there
+	volt delete --force c1
+
+	cable n2 2
+	tc -n n2 qdisc add dev eth0 ingress
+	bundle_in "$BATS_TEST_TMPDIR/b3" n2 true
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/b3" c3 < /dev/null
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"network interface 'eth0' has a traffic policy"* ]]
+	tc -n n2 qdisc show dev eth0 | grep -q ingress # not ours to remove
+	tc -n n2 qdisc del dev eth0 ingress
+}
+
+@test "kill -9 of everything leaves no tap; delete or the next VM removes the rest" {
+	local role
+	cable n1 1
+	bundle_in "$B" n1 sleep 1000
+	start_in "$B" c1
+	for role in vmm fs shim; do
+		kill -9 "$(role_pid "$role" c1)" || true
+	done
+	wait_for 20 no_roles
+	no_taps n1
+	bundle_in "$BATS_TEST_TMPDIR/b2" n1 /netprobe serve 7000
+	start_in "$BATS_TEST_TMPDIR/b2" c2
+	wait_for 60 answers 10.9.1.2 7000
+	kill -9 "$(role_pid vmm c2)"
+	wait_for 20 no_roles
+	volt delete --force c2
+	volt delete --force c1
+	no_traces
+}
+
+@test "all sizes of datagrams, fragments too; MTU 1280 and 9000" {
+	local size mtu n=1
+	for mtu in 1280 9000; do
+		cable "n$n" "$n" "$mtu"
+		bundle_in "$BATS_TEST_TMPDIR/b$n" "n$n" sh -c 'ip link show eth0 > /link; exec /netprobe serve 7000'
+		start_in "$BATS_TEST_TMPDIR/b$n" "c$n"
+		wait_for 60 answers "10.9.$n.2" 7000
+		grep -q "mtu $mtu" "$BATS_TEST_TMPDIR/b$n/rootfs/link"
+		for size in 1 17 1199 1252 1253 1472 1473 8972 8973 32768 65507; do
+			"$PROBE" udp "10.9.$n.2" 7000 "$size" 3
+		done
+		"$PROBE" udp "fd09:$n::2" 7000 65000 3
+		"$PROBE" tcp "10.9.$n.2" 7000 3000000
+		volt delete --force "c$n"
+		n=$((n + 1))
+	done
+}
+
+@test "many connections, many at once; a pause keeps them" {
+	cable n1 1
+	bundle_in "$B" n1 /netprobe serve 7000
+	edit_config "$B" '.process.rlimits[0] = {type: "RLIMIT_NOFILE", hard: 8192, soft: 8192}'
+	start_in "$B" c1
+	wait_for 60 answers 10.9.1.2 7000
+	"$PROBE" conns 10.9.1.2 7000 "$CONNS" 0
+	"$PROBE" conns 10.9.1.2 7000 "$HELD" "$HELD"
+	"$PROBE" tcp 10.9.1.2 7000 "$BYTES" 3>&- &
+	probe=$!
+	sleep 0.3
+	volt pause c1
+	sleep 1
+	kill -0 "$probe"
+	volt resume c1
+	wait "$probe"
+}
+
+@test "a flood from inside the guest costs the vmm no memory, and others still get through" {
+	cable n1 1
+	cable n2 2
+	bundle_in "$B" n1 sh -c '/netprobe flood 10.9.1.1 9 60 '"$FLOOD"'; touch /flooded; sleep 1000'
+	bundle_in "$BATS_TEST_TMPDIR/b2" n2 /netprobe serve 7000
+	start_in "$BATS_TEST_TMPDIR/b2" c2
+	wait_for 60 answers 10.9.2.2 7000
+	start_in "$B" c1
+	before=$(awk '/^RssAnon/ { print $2 }' "/proc/$(role_pid vmm c1)/status")
+	"$PROBE" udp 10.9.2.2 7000 1000 5
+	wait_for 90 exists "$B/rootfs/flooded"
+	after=$(awk '/^RssAnon/ { print $2 }' "/proc/$(role_pid vmm c1)/status")
+	echo "anonymous memory of the vmm: $before KiB, then $after KiB"
+	[ $((after - before)) -lt 1024 ]
+	"$PROBE" tcp 10.9.2.2 7000 100000
+}
+
+@test "frames with another's address don't leave the guest" {
+	local before
+	cable n1 1
+	host_serves 7001
+	bundle_in "$B" n1 sleep 1000
+	edit_config "$B" '.process.capabilities[] |= . + ["CAP_NET_ADMIN"]'
+	start_in "$B" c1
+	volt exec c1 /netprobe udp 10.9.1.1 7001 10 1 < /dev/null
+	volt exec c1 sh -c 'ip addr add 10.9.1.66/32 dev eth0; ip route replace 10.9.1.0/24 dev eth0 src 10.9.1.66' < /dev/null
+	before=$(dropped n1)
+	say_run volt exec c1 timeout 5 /netprobe udp 10.9.1.1 7001 10 1 < /dev/null
+	[ "$status" -ne 0 ]
+	[ "$(dropped n1)" -gt "$before" ]
+	volt exec c1 sh -c 'ip route replace 10.9.1.0/24 dev eth0 src 10.9.1.2; /netprobe udp 10.9.1.1 7001 10 1' < /dev/null
+	volt exec c1 ip link set eth0 address 02:00:00:00:be:ef < /dev/null
+	before=$(dropped n1)
+	say_run volt exec c1 timeout 5 /netprobe udp 10.9.1.1 7001 10 1 < /dev/null
+	[ "$status" -ne 0 ]
+	[ "$(dropped n1)" -gt "$before" ]
+}
+
+# Frames that the last filter at the tap of namespace $1 has dropped.
+dropped() {
+	tc -n "$1" -s filter show dev volt0 ingress | awk '/action.*drop/ { d = 1 } d && /Sent/ { n += $4; d = 0 } END { print n + 0 }'
+}
+
+@test "an allow-list: the guest sends to what is on it, and nowhere else" {
+	cable n1 1
+	ip addr add 10.9.1.5/24 dev host1
+	host_serves 7001
+	bundle_in "$B" n1 sh -c '
+		/netprobe tcp 10.9.1.1 7001 1000 && /netprobe udp 10.9.1.1 7001 100 2 && touch /allowed
+		/netprobe udp fd09:1::1 7001 100 2 && touch /allowed6
+		timeout 5 /netprobe udp 10.9.1.5 7001 10 1 && touch /other-address
+		timeout 5 /netprobe udp 10.9.1.1 7002 10 1 && touch /other-port
+		touch /done; sleep 1000'
+	edit_config "$B" '.annotations["dev.volt.net.egress"] = "10.9.1.1:7001,[fd09:1::]/64"'
+	start_in "$B" c1
+	wait_for 90 exists "$B/rootfs/done"
+	[ -e "$B/rootfs/allowed" ]
+	[ -e "$B/rootfs/allowed6" ]
+	[ ! -e "$B/rootfs/other-address" ]
+	[ ! -e "$B/rootfs/other-port" ]
+	[ "$(dropped n1)" -gt 0 ]
+	volt delete --force c1
+	edit_config "$B" '.annotations["dev.volt.net.egress"] = "example.org"'
+	say_run volt run --bundle "$B" c2 < /dev/null
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"'example.org' is neither an address or network"* ]]
+}
+
+@test "linux.netDevices moves an interface in, with its addresses, under its new name" {
+	ip link add veth-a type veth peer name veth-b
+	ip addr add 10.9.8.1/24 dev veth-b && ip link set veth-b up
+	ip addr add 10.9.8.2/24 dev veth-a && ip addr add fd09:8::2/64 dev veth-a nodad
+	make_bundle "$B" sh -c 'ip -o addr > /addr; exec /netprobe tcp 10.9.8.1 7001 10000'
+	cp "$PROBE" "$B/rootfs/netprobe"
+	host_serves 7001
+	edit_config "$B" '.linux.netDevices["veth-a"] = {name: "net0"}'
+	say_run volt run --bundle "$B" c1 < /dev/null
+	[ "$status" -eq 0 ]
+	grep -q "net0.*inet 10.9.8.2/24" "$B/rootfs/addr"
+	grep -q "net0.*inet6 fd09:8::2/64" "$B/rootfs/addr"
+	edit_config "$B" '.linux.netDevices = {nosuch: {}}'
+	say_run volt run --bundle "$B" c2 < /dev/null
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"linux.netDevices: move 'nosuch'"* ]]
+	ip link delete veth-b 2> /dev/null || true
+}

@@ -1,0 +1,120 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# podman's networks: what is published, named and bridged for a container works for a VM.
+
+load helpers
+
+PROBE=${VOLT%/*}/probes/netprobe
+
+setup() {
+	# What podman mounts for itself, once.
+	ip netns add warmup && ip netns delete warmup
+	setup_common
+}
+
+teardown() {
+	podman --runtime "$VOLT" rm --all --force --time 0 > /dev/null 2>&1 || true
+	podman network prune --force > /dev/null 2>&1 || true
+	teardown_common
+}
+
+# serve NAME [OPTION]... - a detached container that echoes TCP and UDP on port 7000
+serve() {
+	local name=$1
+	shift
+	pod run -d --name "$name" -v "$PROBE:/netprobe:ro" "$@" localhost/busybox /netprobe serve 7000
+}
+
+# probe NETWORK ARG... - the probe in a VM of its own
+probe() {
+	local net=$1
+	shift
+	pod run --rm --network "$net" -v "$PROBE:/netprobe:ro" localhost/busybox /netprobe "$@"
+}
+
+address_of() {
+	pod inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$1"
+}
+
+gone() {
+	[ ! -e "/sys/class/net/$1" ]
+}
+
+answers() {
+	"$PROBE" tcp "$1" "$2" 1 2> /dev/null
+}
+
+@test "a bridge: VM and host, VM and VM, VM and plain container; published TCP and UDP ports" {
+	serve c1 --network podman -p 8080:7000/tcp -p 5353:7000/udp
+	ip=$(address_of c1)
+	wait_for 60 answers "$ip" 7000
+	"$PROBE" tcp "$ip" 7000 1000000
+	"$PROBE" tcp 10.88.0.1 8080 100000
+	"$PROBE" udp 10.88.0.1 5353 1400 5
+	busybox ping -c 1 -W 10 "$ip"
+	probe podman udp "$ip" 7000 1400 5
+	probe podman tcp "$ip" 7000 1000000
+	timeout 120 podman --runtime crun run --rm --network podman -v "$PROBE:/netprobe:ro" \
+		localhost/busybox /netprobe tcp "$ip" 7000 100000
+	# and the other way: the VM is the client of something plain
+	timeout 120 podman --runtime crun run -d --name plain --network podman -v "$PROBE:/netprobe:ro" \
+		localhost/busybox /netprobe serve 7000
+	probe podman tcp "$(address_of plain)" 7000 100000
+	pod rm -f -t 0 c1 plain
+	gone podman0
+}
+
+@test "a network of one's own: names, IPv6, two networks at once" {
+	podman network create --subnet 10.77.0.0/24 --ipv6 --subnet fd77::/64 n1
+	podman network create --subnet 10.78.0.0/24 n2
+	serve srv --network n1,n2
+	wait_for 60 answers 10.77.0.2 7000
+	"$PROBE" tcp fd77::2 7000 10000
+	"$PROBE" tcp 10.78.0.2 7000 10000
+	say_run pod exec srv ip -o addr
+	[[ "$output" == *eth0*10.7[78].0.2* ]]
+	[[ "$output" == *eth1*10.7[78].0.2* ]]
+	probe n1 tcp srv 7000 10000
+	probe n2 udp srv 7000 1000 3
+	pod rm -f -t 0 srv
+	podman network rm n1 n2
+}
+
+@test "no network, another's network, the host's network" {
+	say_run pod run --rm --network none localhost/busybox ip -o link
+	[ "$status" -eq 0 ]
+	[ "${#lines[@]}" -eq 1 ]
+	say_run pod run --rm --network host localhost/busybox true
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"a virtual machine can't use the host's network"* ]]
+	serve c1 --network podman
+	say_run pod run --rm --network container:c1 localhost/busybox true
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"belongs to another VM"* ]]
+	wait_for 60 answers "$(address_of c1)" 7000 # c1 did not notice
+}
+
+@test "a pod's network is its first container's, not the one's that holds it" {
+	pod pod create --name p1 --network podman --infra-image localhost/busybox --infra-command "sleep 1000"
+	serve c1 --pod p1
+	infra=$(podman pod inspect p1 | jq -r .InfraContainerID)
+	wait_for 60 answers "$(address_of "$infra")" 7000
+	pod pod rm -f -t 0 p1
+}
+
+@test "kill -9 of each process leaves no tap, and podman rm leaves nothing" {
+	local role
+	for role in vmm fs shim; do
+		serve "c-$role" --network podman
+		ns=/proc/$(pod inspect --format '{{.State.Pid}}' "c-$role")/ns/net
+		touch "$BATS_TEST_TMPDIR/ns-$role"
+		mount --bind "$ns" "$BATS_TEST_TMPDIR/ns-$role"
+		nsenter --net="$BATS_TEST_TMPDIR/ns-$role" ip -brief link | grep -q '^volt0'
+		kill -9 "$(role_pid "$role" "$(pod inspect --format '{{.Id}}' "c-$role")")"
+		wait_for 20 no_roles
+		nsenter --net="$BATS_TEST_TMPDIR/ns-$role" ip -brief link > "$BATS_TEST_TMPDIR/links"
+		[ "$(grep -c ^volt "$BATS_TEST_TMPDIR/links")" -eq 0 ]
+		umount "$BATS_TEST_TMPDIR/ns-$role"
+		pod rm -f -t 0 "c-$role"
+	done
+}
