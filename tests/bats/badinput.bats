@@ -148,7 +148,7 @@ nothing_left() {
 		bad "'1x' is not a number" update --$option=1x c
 	done
 	bad "must not be negative" update --cpu-period=-1 c
-	for option in blkio-weight cpu-rt-period cpu-rt-runtime l3-cache-schema mem-bw-schema; do
+	for option in cpu-rt-period cpu-rt-runtime l3-cache-schema mem-bw-schema; do
 		bad "can't change while a container lives" update --$option 1 c
 	done
 	bad "" update --resources /nonexistent c
@@ -201,7 +201,7 @@ config() {
 		.linux.resources.cpu.cpus = "1-"|linux.resources.cpu.cpus: must be a list like
 		.linux.sysctl = {"../x":"1"}|linux.sysctl
 		.linux.seccomp = {"defaultAction":"SCMP_ACT_NOTIFY"}|linux.seccomp.defaultAction: SCMP_ACT_NOTIFY is not supported
-		.linux.netDevices = {"eth0":{"name":"x"}}|linux.netDevices: not supported
+		.linux.intelRdt = {"closID":"x"}|linux.intelRdt: not supported
 		.vm.kernel.path = "/x"|vm.kernel: not supported
 		.annotations = {"dev.volt.typo":"1"}|annotations
 	END
