@@ -8,6 +8,7 @@
 #include "foreground.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -212,10 +213,26 @@ static bool relay_step(struct relay *r, int timeout_ms)
 	return true;
 }
 
+/*
+ * The process has streams of its own. If we held on to ours, a writer would not notice that it
+ * closed its stdin, nor a reader that it closed its stdout. stderr stays: we may have to say something.
+ */
+static void release_streams(void)
+{
+	vr_autoclose int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; null_fd >= 0 && fd <= 1; fd++) {
+		(void)dup2(null_fd, fd); /* fails only for a bad null_fd */
+	}
+}
+
 int foreground_wait(pid_t shim, int master)
 {
 	static struct relay r; /* large */
 
+	if (master < 0) {
+		release_streams();
+	}
 	r = (struct relay){.shim = shim, .status = W_EXITCODE(1, 0), .master = master, .sigfd = -1};
 	r.in = (struct half){.from = master >= 0 ? 0 : -1, .to = master};
 	r.out = (struct half){.from = master, .to = 1};

@@ -76,9 +76,9 @@ teardown() {
 	edit_config "$BATS_TEST_TMPDIR/b" '.process.args = ["sh", "-c", "exec <&-; until [ -e /ended ]; do sleep 0.2; done"]'
 	(
 		status=0
-		yes || status=$?
+		timeout "$LIMIT" yes || status=$?
 		echo "$status" > "$BATS_TEST_TMPDIR/b/rootfs/ended"
-	) | volt run --bundle "$BATS_TEST_TMPDIR/b" c1
+	) | "$VOLT" --root "$VOLT_ROOT" run --bundle "$BATS_TEST_TMPDIR/b" c1 # timeout would hold the pipe
 	[ "$(cat "$BATS_TEST_TMPDIR/b/rootfs/ended")" -eq 141 ]
 }
 
