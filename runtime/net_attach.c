@@ -134,6 +134,13 @@ int net_spec_check(const struct oci_spec *spec, struct vr_err *err)
 	return 0;
 }
 
+/* podman up to 4.x has no annotation; its pods are held by catatonit, told to pause. */
+static bool is_podman_pause(const struct oci_process *p)
+{
+	return p && p->args.n == 2 && strcmp(p->args.v[0], "/catatonit") == 0 &&
+	       strcmp(p->args.v[1], "-P") == 0;
+}
+
 bool net_spec_is_sandbox(const struct oci_spec *spec)
 {
 	static const char *const keys[] = {"io.kubernetes.cri.container-type",
@@ -148,7 +155,7 @@ bool net_spec_is_sandbox(const struct oci_spec *spec)
 			}
 		}
 	}
-	return false;
+	return is_podman_pause(spec->process);
 }
 
 /* --- one interface ---------------------------------------------------------------------------- */

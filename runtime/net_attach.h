@@ -62,7 +62,7 @@ int net_spec_check(const struct oci_spec *spec, struct vr_err *err)
 /**
  * net_spec_is_sandbox() - does the container only hold a pod's namespaces?
  *
- * By the annotations of containerd's CRI plugin, CRI-O and podman. The pod's network
+ * By the annotations of the CRI plugins, or what podman has its pods held by. The network
  * then is for a container that has use for it.
  */
 bool net_spec_is_sandbox(const struct oci_spec *spec);

@@ -32,10 +32,15 @@ static void test_host_network_is_refused(void **state)
 static void test_sandboxes(void **state)
 {
 	struct oci_kv kv[] = {{"a", "b"}, {"io.kubernetes.cri.container-type", "container"}};
-	const struct oci_spec spec = {.annotations = {.v = kv, .n = 2}};
+	const char *args[] = {"/catatonit", "-P", "-x"};
+	struct oci_process process = {.args = {.v = args, .n = 3}};
+	struct oci_spec spec = {.annotations = {.v = kv, .n = 2}, .process = &process};
 
 	(void)state;
 	assert_false(net_spec_is_sandbox(&spec));
+	process.args.n = 2;
+	assert_true(net_spec_is_sandbox(&spec));
+	spec.process = NULL;
 	kv[1].value = "sandbox";
 	assert_true(net_spec_is_sandbox(&spec));
 	kv[1].key = "io.kubernetes.cri-o.ContainerType";
