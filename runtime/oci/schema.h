@@ -250,8 +250,6 @@ void oci_schema_walk(const struct oci_type *type, const char *prefix,
 #define IGNORED(n) .where = OCI_IGNORED, .note = (n)
 #define REFUSED(n) .where = OCI_REFUSED, .note = (n)
 #define NOTE(n)	   .note = (n)
-/* Starts the reason of IGNORED() where there is none but that nobody has written the code. */
-#define OCI_NOT_YET "not implemented yet"
-#define REQUIRED    .required = true
+#define REQUIRED   .required = true
 
 #endif /* OCI_SCHEMA_H */

@@ -202,18 +202,17 @@ static const struct oci_field rdma_fields[] = {
 static const struct oci_type rdma_type = OCI_TYPE(struct oci_rdma, rdma_fields, NULL);
 
 static const struct oci_field resources_fields[] = {
-	OCI_F_OBJV(
-		struct oci_resources, devices, "devices", device_rule_type, struct oci_device_rules,
-		IGNORED("a node in the guest opens devices of the guest alone; rules for those are "
-			"not implemented yet")),
+	OCI_F_OBJV(struct oci_resources, devices, "devices", device_rule_type,
+		   struct oci_device_rules, HOST,
+		   NOTE("which block devices of the host become disks, and how; nodes of the guest "
+			"open nothing of the host's and need no rule")),
 	OCI_F_OBJ(struct oci_resources, memory, "memory", memory_type, struct oci_memory, BOTH),
 	OCI_F_OBJ(struct oci_resources, cpu, "cpu", cpu_type, struct oci_cpu, BOTH),
 	OCI_F_OBJ(struct oci_resources, pids, "pids", pids_type, struct oci_pids, GUEST),
 	OCI_F_OBJ(struct oci_resources, block_io, "blockIO", block_io_type, struct oci_block_io,
 		  BOTH, NOTE("limits on the host, the weight in the guest, too")),
 	OCI_F_OBJV(struct oci_resources, hugepage_limits, "hugepageLimits", hugepage_type,
-		   struct oci_hugepage_limits,
-		   IGNORED(OCI_NOT_YET "; the guest has no pool of huge pages")),
+		   struct oci_hugepage_limits, IGNORED("the guest has no pool of huge pages")),
 	OCI_F_OBJ(struct oci_resources, network, "network", network_type, struct oci_network,
 		  IGNORED(V1_ONLY)),
 	OCI_F_OBJMAP(struct oci_resources, rdma, "rdma", rdma_type, struct oci_rdmas,

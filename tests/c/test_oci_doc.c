@@ -371,7 +371,6 @@ static void check_reader(void *ctx, const char *path, const struct oci_field *f)
 {
 	struct walk *w = ctx;
 	const char *name = f->member ? reader_name(f->member) : NULL;
-	bool not_yet = f->note && strncmp(f->note, OCI_NOT_YET, strlen(OCI_NOT_YET)) == 0;
 	bool inherited;
 	enum oci_honour where = enter(w, path, f, &inherited);
 
@@ -381,11 +380,6 @@ static void check_reader(void *ctx, const char *path, const struct oci_field *f)
 	if (where != OCI_IGNORED && where != OCI_REFUSED && !is_read(name)) {
 		fail_msg("%s is said to be honoured (%s), but nobody reads '%s'", path,
 			 oci_honour_name(where), name);
-	}
-	if (where == OCI_IGNORED && not_yet && is_read(name)) {
-		fail_msg("%s is said to be ignored since it is " OCI_NOT_YET
-			 ", but somebody reads '%s'",
-			 path, name);
 	}
 }
 
