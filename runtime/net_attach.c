@@ -27,6 +27,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "net_guard.h"
+#include "net_link.h"
 #include "net_move.h"
 #include "net_scan.h"
 #include "net_tc.h"
@@ -160,20 +161,6 @@ bool net_spec_is_sandbox(const struct oci_spec *spec)
 
 /* --- one interface ---------------------------------------------------------------------------- */
 
-static int change_link(struct nl_sock *nl, int ifindex, struct rtnl_link *change)
-{
-	struct rtnl_link *link = rtnl_link_alloc();
-	int rc;
-
-	if (!link) {
-		return -ENOMEM;
-	}
-	rtnl_link_set_ifindex(link, ifindex);
-	rc = rtnl_link_change(nl, link, change, 0);
-	rtnl_link_put(link);
-	return net_nl_errno(rc);
-}
-
 /* The near end of the VM's cable: it has no protocol of its own. */
 static int tap_configure(struct nl_sock *nl, const struct net_tap *tap, uint32_t mtu)
 {
@@ -188,21 +175,7 @@ static int tap_configure(struct nl_sock *nl, const struct net_tap *tap, uint32_t
 	rtnl_link_set_flags(change, IFF_NOARP);
 	rtnl_link_unset_flags(change, IFF_MULTICAST);
 	(void)rtnl_link_inet6_set_addr_gen_mode(change, IN6_ADDR_GEN_MODE_NONE); /* no IPv6: fine */
-	rc = change_link(nl, tap->ifindex, change);
-	rtnl_link_put(change);
-	return rc;
-}
-
-static int set_flags(struct nl_sock *nl, int ifindex, unsigned flags)
-{
-	struct rtnl_link *change = rtnl_link_alloc();
-	int rc;
-
-	if (!change) {
-		return -ENOMEM;
-	}
-	rtnl_link_set_flags(change, flags);
-	rc = change_link(nl, ifindex, change);
+	rc = net_link_change(nl, tap->ifindex, change);
 	rtnl_link_put(change);
 	return rc;
 }
@@ -256,9 +229,9 @@ static int link_connect(struct nl_sock *nl, const struct net_scan *s, unsigned i
 	}
 	if (rc == 0 && !s->veth[i]) {
 		/* Which groups the guest listens to, the interface can't know. */
-		rc = set_flags(nl, ifindex, IFF_ALLMULTI);
+		rc = net_link_set_flags(nl, ifindex, IFF_ALLMULTI);
 	}
-	return rc == 0 ? set_flags(nl, tap->ifindex, IFF_UP) : rc;
+	return rc == 0 ? net_link_set_flags(nl, tap->ifindex, IFF_UP) : rc;
 }
 
 static int link_attach(struct nl_sock *nl, const struct net_scan *s, unsigned i, unsigned n_vcpus,

@@ -14,7 +14,7 @@
 #include <netlink/route/link.h>
 
 #include "base/agent_proto.h"
-#include "net_tc.h"
+#include "net_link.h"
 
 #define SCOPE_GLOBAL 0
 
@@ -61,20 +61,6 @@ static int keep_addrs(struct net_moved *m, struct nl_cache *cache, int ifindex, 
 	return 0;
 }
 
-static int change(struct nl_sock *nl, int ifindex, struct rtnl_link *what)
-{
-	struct rtnl_link *link = rtnl_link_alloc();
-	int rc;
-
-	if (!link) {
-		return -ENOMEM;
-	}
-	rtnl_link_set_ifindex(link, ifindex);
-	rc = rtnl_link_change(nl, link, what, 0);
-	rtnl_link_put(link);
-	return net_nl_errno(rc);
-}
-
 static int send_away(struct nl_sock *nl, int ifindex, const char *name, int ns_fd)
 {
 	struct rtnl_link *what = rtnl_link_alloc();
@@ -85,7 +71,7 @@ static int send_away(struct nl_sock *nl, int ifindex, const char *name, int ns_f
 	}
 	rtnl_link_set_name(what, name);
 	rtnl_link_set_ns_fd(what, ns_fd);
-	rc = change(nl, ifindex, what);
+	rc = net_link_change(nl, ifindex, what);
 	rtnl_link_put(what);
 	return rc;
 }
@@ -156,20 +142,6 @@ static int add_addr(struct nl_sock *nl, struct rtnl_addr *from, int ifindex)
 	return net_nl_errno(rc);
 }
 
-static int bring_up(struct nl_sock *nl, int ifindex)
-{
-	struct rtnl_link *what = rtnl_link_alloc();
-	int rc;
-
-	if (!what) {
-		return -ENOMEM;
-	}
-	rtnl_link_set_flags(what, IFF_UP);
-	rc = change(nl, ifindex, what);
-	rtnl_link_put(what);
-	return rc;
-}
-
 int net_move_in(struct nl_sock *nl, const struct net_moved *moved, struct vr_err *err)
 {
 	for (size_t i = 0; moved && i < moved->devs->n; i++) {
@@ -182,7 +154,7 @@ int net_move_in(struct nl_sock *nl, const struct net_moved *moved, struct vr_err
 				rc = add_addr(nl, moved->addrs[k], ifindex);
 			}
 		}
-		rc = rc == 0 ? bring_up(nl, ifindex) : rc;
+		rc = rc == 0 ? net_link_set_flags(nl, ifindex, IFF_UP) : rc;
 		if (rc < 0) {
 			return vr_err_sys(err, rc,
 					  "config.json: linux.netDevices: set up '%s' in the "

@@ -26,6 +26,7 @@
 #include "base/cleanup.h"
 #include "base/fdio.h"
 #include "base/log.h"
+#include "net_link.h"
 #include "net_tap.h"
 #include "net_tc.h"
 

@@ -15,7 +15,6 @@
 #include <stddef.h>
 
 #include <netlink/cache.h>
-#include <netlink/errno.h>
 #include <netlink/netlink.h>
 #include <netlink/route/act/gact.h>
 #include <netlink/route/act/mirred.h>
@@ -24,34 +23,9 @@
 #include <netlink/route/qdisc.h>
 #include <netlink/route/tc.h>
 
+#include "net_link.h"
+
 #define INGRESS_HANDLE 0xffff0000u
-
-int net_nl_errno(int nl_err)
-{
-	static const struct {
-		int nl;
-		int err;
-	} map[] = {
-		{NLE_EXIST, EEXIST},	     {NLE_NOMEM, ENOMEM},
-		{NLE_OBJ_NOTFOUND, ENOENT},  {NLE_NODEV, ENODEV},
-		{NLE_PERM, EPERM},	     {NLE_NOACCESS, EACCES},
-		{NLE_OPNOTSUPP, ENOTSUP},    {NLE_INVAL, EINVAL},
-		{NLE_BUSY, EBUSY},	     {NLE_RANGE, ERANGE},
-		{NLE_NOADDR, EADDRNOTAVAIL}, {NLE_AF_NOSUPPORT, EAFNOSUPPORT},
-		{NLE_MSGSIZE, EMSGSIZE},
-	};
-	int nl = nl_err < 0 ? -nl_err : nl_err;
-
-	if (nl_err >= 0) {
-		return 0;
-	}
-	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
-		if (map[i].nl == nl) {
-			return -map[i].err;
-		}
-	}
-	return -EIO;
-}
 
 static struct rtnl_qdisc *ingress(int ifindex)
 {

@@ -56,7 +56,4 @@ struct net_filter {
 int net_tc_filter(struct nl_sock *nl, int at, const struct net_filter *f)
 	__attribute__((warn_unused_result));
 
-/** net_nl_errno() - what a function of libnl returned, as 0 or -errno */
-int net_nl_errno(int nl_err);
-
 #endif /* VOLT_NET_TC_H */
