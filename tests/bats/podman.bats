@@ -55,8 +55,10 @@ teardown() {
 }
 
 @test "a shell killed by its own signal reports it" {
+	# "Terminated" comes by stderr, another pipe than the number's: each in its own time.
 	say_run pod run --rm localhost/busybox sh -c 'sh -c "kill -TERM \$\$"; echo $?'
-	[[ "$output" == *143 ]]
+	[ "$status" -eq 0 ]
+	grep -qx 143 <<< "$output"
 }
 
 @test "podman stop ends a container that handles TERM at once and KILLs one that doesn't" {
