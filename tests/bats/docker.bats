@@ -6,7 +6,8 @@ load helpers
 
 setup_file() {
 	export DOCKER_HOST=unix:///run/dk/docker.sock
-	mkdir -p /run/dk
+	# a parent cgroup is made on the way and stays, as with runc
+	mkdir -p /run/dk /sys/fs/cgroup/docker
 	dockerd --host "$DOCKER_HOST" --data-root /run/dk/data --exec-root /run/dk/exec --pidfile /run/dk/pid \
 		--storage-driver vfs --iptables=false --ip6tables=false --exec-opt native.cgroupdriver=cgroupfs \
 		--add-runtime "volt=$VOLT" --default-runtime volt > /run/dk/log 2>&1 3>&- &
@@ -20,14 +21,12 @@ teardown_file() {
 
 setup() {
 	setup_common
-	dk rm -f c1 > /dev/null 2>&1 || true
-	inventory > "$BATS_TEST_TMPDIR/inventory.before" # with the daemon's own cgroup
 }
 
 teardown() {
 	dk rm -f c1 > /dev/null 2>&1
 	[ -z "$(ls -A /run/dk/exec/runtime-runc/moby 2> /dev/null)" ]
-	wait_for 20 no_roles
+	teardown_common
 }
 
 dk() {
@@ -67,6 +66,14 @@ dk() {
 	[ "$(dk inspect -f '{{.State.Status}}' c1)" = running ]
 	dk stop -t 1 c1
 	[ "$(dk inspect -f '{{.State.ExitCode}}' c1)" = 137 ]
+}
+
+@test "the network that docker's hook makes reaches the VM" {
+	gateway=$(dk network inspect -f '{{(index .IPAM.Config 0).Gateway}}' bridge)
+	say_run dk run --rm busybox sh -c "ip -4 addr show eth0; ping -c 1 -W 20 $gateway"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"inet "* ]]
+	[[ "$output" == *" 0% packet loss"* ]]
 }
 
 @test "volumes, environment, user and memory limit; a terminal" {
