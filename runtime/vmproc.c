@@ -91,6 +91,7 @@ void vmproc_fail(struct vmproc *p, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap); /* a cut message is fine */
 	va_end(ap);
+	vmproc_console_debug(p);
 	if (vmproc_console_tail(p, tail, sizeof(tail)) > 0) {
 		(void)vr_err_set(&err, EIO, "%s; last console lines: %s", text, tail);
 	} else {

@@ -318,6 +318,23 @@ size_t vmproc_console_panic(struct vmproc *p, char *buf, size_t cap)
 	return n;
 }
 
+void vmproc_console_debug(struct vmproc *p)
+{
+	char text[CONSOLE_SEARCH_BYTES];
+	char *rest = text;
+	char *line;
+
+	if (!vr_log_enabled(VR_LOG_DEBUG) || !p->dev || !p->dev->console ||
+	    virtio_console_tail(p->dev->console, text, sizeof(text)) == 0) {
+		return;
+	}
+	while ((line = strsep(&rest, "\n"))) {
+		if (*line) {
+			vr_log(VR_LOG_DEBUG, "guest: %s", line);
+		}
+	}
+}
+
 void vmproc_devices_destroy(struct vmproc *p)
 {
 	struct vmproc_devices *d = p->dev;

@@ -170,6 +170,8 @@ void vmproc_devices_tick(struct vmproc *p);
 size_t vmproc_console_tail(struct vmproc *p, char *buf, size_t cap);
 /** vmproc_console_panic() - the line that names a kernel panic, or "". Return: its length */
 size_t vmproc_console_panic(struct vmproc *p, char *buf, size_t cap);
+/** vmproc_console_debug() - all that is kept of the console, a debug message a line */
+void vmproc_console_debug(struct vmproc *p);
 
 /* vmproc_net.c */
 /** vmproc_net_create() - a device for each interface of the plan. Return: 0 or -errno */
