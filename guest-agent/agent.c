@@ -38,6 +38,7 @@ int agent_init(struct agent *a, int control)
 	sigaddset(&chld, SIGCHLD);
 	a->state = ST_NEW;
 	a->cgroup.dir = -1;
+	a->mounts = -1;
 	conn_init(&a->conn, control);
 	a->ep = sys_rc(epoll_create1(EPOLL_CLOEXEC));
 	a->signals = sys_rc(signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK));

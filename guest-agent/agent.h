@@ -85,11 +85,13 @@ enum agent_state {
  * struct agent - everything
  * @frozen: FREEZE was done; @state stays what it was
  * @own_pid_ns: our pid namespace, to come back to after spawning into the container's
+ * @mounts:     the container's mount namespace while it is held (hold.h), or -1
  */
 struct agent {
 	int ep;
 	int signals;
 	int own_pid_ns;
+	int mounts;
 	enum agent_state state;
 	bool frozen;
 	bool has_process;

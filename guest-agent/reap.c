@@ -13,6 +13,7 @@
 
 #include "agent.h"
 #include "fail.h"
+#include "hold.h"
 #include "sys.h"
 
 /* The container is over: nothing of it may live on, whatever namespaces it had. */
@@ -34,6 +35,7 @@ static void end_container(struct agent *a)
 	if (created) {
 		sync(); /* what it wrote shall be the host's when the host learns of the end */
 	}
+	hold_release(&a->mounts);
 }
 
 static void on_exit_of(struct agent *a, struct proc *p, int wstatus)

@@ -21,6 +21,7 @@
 
 #include "agent.h"
 #include "child.h"
+#include "hold.h"
 #include "layout.h"
 #include "sys.h"
 
@@ -304,7 +305,9 @@ int spawn_init(struct agent *a, struct proc *p, const struct ap_container *c, st
 		plumbing_close(&pl);
 		return fail_set(f, "clone", rc, "clone the container's init");
 	}
-	rc = write_map(p->pid, "uid_map", c->uidmaps, c->n_uidmaps);
+	a->mounts = hold_mounts(p->pid);
+	rc = a->mounts < 0 ? a->mounts : 0;
+	rc = rc ? rc : write_map(p->pid, "uid_map", c->uidmaps, c->n_uidmaps);
 	rc = rc ? rc : write_map(p->pid, "gid_map", c->gidmaps, c->n_gidmaps);
 	if (rc) {
 		plumbing_close(&pl);

@@ -24,7 +24,7 @@
 	 FUSE_SUBMOUNTS | FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT | FUSE_INIT_EXT |            \
 	 FUSE_CREATE_SUPP_GROUP)
 
-#define MAX_BACKGROUND	     64
+#define MAX_BACKGROUND	     1024 /* all releases of an ending process; see guest-agent/hold.c */
 #define CONGESTION_THRESHOLD 48
 
 /* Copy the part of init_in that was sent; older guests know only the first 16 bytes. */

@@ -4,6 +4,8 @@
 
 load helpers
 
+PROBES=${VOLT%/*}/probes
+
 setup() {
 	setup_common
 	make_bundle "$BATS_TEST_TMPDIR/b" sleep 1000
@@ -84,8 +86,42 @@ kill_role_and_check() {
 		.process.args = ["sh", "-c", "echo 2 > /proc/sys/vm/panic_on_oom; dd if=/dev/zero of=/hog/x bs=1M count=500"]'
 	say_run volt run --keep --bundle "$BATS_TEST_TMPDIR/b" c1
 	[ "$status" -eq 137 ]
+	cat "$BATS_TEST_TMPDIR/err"
+	[ ! -s "$BATS_TEST_TMPDIR/err" ] # a crash would be told here
 	[[ "$output" == *"guest kernel stopped"*"Kernel panic"* ]]
 	[ "$(status_of c1)" = stopped ]
 	[[ "$(volt state c1)" == *"guest kernel stopped"* ]]
 	volt delete c1
+}
+
+# asleep ROLE - all of its threads wait for something, and go on doing so
+asleep() {
+	for _ in 1 2 3 4 5; do
+		if cat "/proc/$(role_pid "$1" c1)"/task/*/stat | sed 's/.*) //' | grep -q '^R'; then
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+# The kernel unmounts a FUSE submount though its files are still being read, and then crashes.
+@test "a container killed in the middle of a read ends with 137" {
+	make_bundle "$BATS_TEST_TMPDIR/b" /farpage /ready
+	cp "$PROBES/farpage" "$BATS_TEST_TMPDIR/b/rootfs/"
+	"$VOLT" --root "$VOLT_ROOT" run --bundle "$BATS_TEST_TMPDIR/b" c1 \
+		< /dev/null > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
+	run=$!
+	wait_for 60 test -e "$BATS_TEST_TMPDIR/b/rootfs/ready"
+	kill -STOP "$(role_pid fs c1)"
+	volt kill c1 USR1
+	wait_for 20 grep -q reading "$BATS_TEST_TMPDIR/out"
+	wait_for 20 asleep vmm
+	volt kill c1 KILL
+	wait_for 20 asleep vmm
+	kill -CONT "$(role_pid fs c1)"
+	status=0
+	wait "$run" || status=$?
+	[ "$status" -eq 137 ]
+	cat "$BATS_TEST_TMPDIR/err"
+	[ ! -s "$BATS_TEST_TMPDIR/err" ] # a crash would be told here
 }
