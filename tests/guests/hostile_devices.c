@@ -8,9 +8,7 @@
 #include "guest.h"
 
 #define RING_BYTES 0x3000u
-#ifndef LIVES
-#define LIVES 100u
-#endif
+#define LIVES	   100u
 
 static const unsigned widths[] = {1, 2, 4, 8};
 
@@ -62,7 +60,7 @@ void do_registers(void)
 			}
 		}
 	}
-	for (unsigned i = 0; i < 2000; i++) {
+	for (unsigned i = 0; i < 1000; i++) {
 		/* across pages, too */
 		touch_mmio(MMIO_BASE + rnd() % (MMIO_SLOTS * MMIO_STRIDE), widths[rnd() % 4],
 			   rnd() % 2, rnd());
@@ -133,7 +131,7 @@ static void one_state(unsigned slot)
 /* A walk through the states of each device, most steps of which are out of order. */
 void do_states(void)
 {
-	for (unsigned i = 0; i < 4000; i++) {
+	for (unsigned i = 0; i < 2500; i++) {
 		one_state((unsigned)(rnd() % N_SLOTS_USED));
 	}
 }

@@ -169,13 +169,13 @@ void do_vsock(void)
 	if (!vsock_up()) {
 		stop();
 	}
-	for (unsigned i = 0; i < 2500; i++) {
+	for (unsigned i = 0; i < 1000; i++) {
 		struct packet p = malformed();
 
 		if (!vsock_send(&p, HDR + 64) && !vsock_up()) {
 			stop();
 		}
-		if (i % 512 < 256) { /* else the host has nowhere to put its answers */
+		if (i % 256 < 128) { /* else the host has nowhere to put its answers */
 			(void)vsock_poll();
 		}
 		if (tx.used_idx != tx.avail_idx && !vsock_up()) {
