@@ -239,8 +239,19 @@ $(BUILD)/probes/%: tests/bats/probes/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)musl-gcc -std=gnu11 -Wall -Wextra -O2 -static -s -D_GNU_SOURCE -o $@ $<
 
+# Guests without an operating system, booted in place of the kernel.
+GUESTS := $(BUILD)/guests/hostile
+GUEST_SRC := $(wildcard tests/guests/*.[cS])
+$(GUESTS): $(GUEST_SRC) tests/guests/guest.h tests/guests/guest.lds
+	$(call say,GUEST-CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)gcc -std=gnu11 -Wall -Wextra -O2 -ffreestanding -fno-stack-protector -fcf-protection=none -fno-pic \
+		-mno-red-zone -mgeneral-regs-only -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns \
+		-nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
+		-T tests/guests/guest.lds -o $@ $(GUEST_SRC)
+
 .PHONY: images
-images: $(PROBES)
+images: $(PROBES) $(GUESTS)
 	$(Q)tests/images/build.sh $(BUILD)/images
 
 # Behaviour tests, in machines whose KVM can run a guest kernel. BATS_FILES= and BATS_FLAGS= narrow.
@@ -262,7 +273,7 @@ check-asan:
 
 # The unit tests of what has more than one thread, with the thread sanitizer.
 TSAN_TESTS := loop vm virtq virtio_mmio virtio_fs rng balloon console vsock vsock_conn vsock_flow \
-	vsock_evil fs_server gmem log stream
+	vsock_evil fs_server gmem log stream dev_abuse
 .PHONY: check-tsan
 check-tsan:
 	$(Q)$(MAKE) BUILD=$(BUILD)-tsan OPT='-O1 -g -fno-omit-frame-pointer' HARDEN= \
@@ -319,7 +330,7 @@ deps:
 # ---- style --------------------------------------------------------------------------------------
 
 C_FILES := $(wildcard runtime/*.[ch] runtime/*/*.[ch] guest-agent/*.[ch] tests/c/*.[ch] tests/fuzz/*.[ch] tests/vm/*.c \
-	tests/bats/probes/*.c)
+	tests/bats/probes/*.c tests/guests/*.[ch])
 SH_FILES := kernel-config/build.sh runtime/sandbox/gen_syscalls.sh .ci/run \
 	$(wildcard tests/*.sh tests/vm/run tests/vm/guest-* tests/images/*.sh tests/bench/*.sh tests/bats/run tests/bats/all tests/fuzz/*.sh)
 

@@ -37,6 +37,7 @@ static void send_create(struct vmproc *p)
 		vmproc_fail(p, "send the network to the guest agent");
 		return;
 	}
+	p->n_nets = net->frame != NULL;
 	if (agent_client_send(p->agent, p->plan->create_frame, p->plan->create_len) < 0) {
 		vmproc_fail(p, "send the container to the guest agent");
 	}
@@ -65,14 +66,23 @@ static long configure_encode(const struct vmproc *p, bool seed, void *frame, siz
 	return ap_encode_configure(&cfg, ID_CONFIGURE, frame, cap);
 }
 
-int vmproc_agent_set_clock(struct vmproc *p)
+/* With the vsock lock held. */
+static int configure_send(struct vmproc *p, bool seed)
 {
 	uint8_t frame[1024];
-	long n = configure_encode(p, false, frame, sizeof(frame));
+	long n = configure_encode(p, seed, frame, sizeof(frame));
+	int rc = n < 0 ? (int)n : agent_client_send(p->agent, frame, (size_t)n);
+
+	p->n_configures += rc == 0;
+	return rc;
+}
+
+int vmproc_agent_set_clock(struct vmproc *p)
+{
 	int rc;
 
 	vsock_lock(p->vsock);
-	rc = n < 0 ? (int)n : agent_client_send(p->agent, frame, (size_t)n);
+	rc = configure_send(p, false);
 	vsock_unlock(p->vsock);
 	return rc;
 }
@@ -96,8 +106,6 @@ static void mark_hello(struct vmproc *p, const struct ap_hello *m)
 static void on_hello(void *ctx, const struct ap_hello *m)
 {
 	struct vmproc *p = ctx;
-	uint8_t frame[1024];
-	long n;
 
 	if (m->version != AP_VERSION) {
 		vmproc_fail(p, "the guest agent speaks protocol version %u, not %u", m->version,
@@ -105,8 +113,7 @@ static void on_hello(void *ctx, const struct ap_hello *m)
 		return;
 	}
 	mark_hello(p, m);
-	n = configure_encode(p, true, frame, sizeof(frame));
-	if (n < 0 || agent_client_send(p->agent, frame, (size_t)n) < 0) {
+	if (configure_send(p, true) < 0) {
 		vmproc_fail(p, "send the clock to the guest agent");
 		return;
 	}
@@ -129,14 +136,37 @@ static void reply_to_err(const struct ap_reply *m, struct vr_err *err)
 	vr_utf8_tame(err->msg); /* the guest must not write to somebody's terminal */
 }
 
+static void unasked(struct vmproc *p)
+{
+	vmproc_fail(p, "the guest agent answered a request that was never made");
+}
+
 /* A container without the network it was promised doesn't start. */
 static void net_answered(struct vmproc *p, const struct ap_reply *m)
 {
 	struct vr_err err = VR_ERR_INIT;
 
+	if (p->n_nets == 0) {
+		unasked(p);
+		return;
+	}
+	p->n_nets--;
 	if (m->code != 0) {
 		reply_to_err(m, &err);
 		vmproc_refuse(p, &err);
+	}
+}
+
+/* A clock that can't be set is the container's own affair. */
+static void configure_answered(struct vmproc *p, const struct ap_reply *m)
+{
+	if (p->n_configures == 0) { /* each would be a line of the log */
+		unasked(p);
+		return;
+	}
+	p->n_configures--;
+	if (m->code != 0) {
+		vr_debug("guest: configure: %s", m->text ? m->text : "failed");
 	}
 }
 
@@ -146,6 +176,10 @@ static void create_answered(struct vmproc *p, const struct ap_reply *m)
 
 	if (p->state != CTL_BOOTING) {
 		vmproc_fail(p, "the guest agent answered create twice");
+		return;
+	}
+	if (!p->go) {
+		unasked(p);
 		return;
 	}
 	loop_cancel(p->loop, EV_DEADLINE, DEADLINE_BOOT);
@@ -242,9 +276,7 @@ static void on_reply(void *ctx, uint32_t id, const struct ap_reply *m)
 	struct vpending asked;
 
 	if (id == ID_CONFIGURE) {
-		if (m->code != 0) {
-			vr_debug("guest: configure: %s", m->text ? m->text : "failed");
-		}
+		configure_answered(p, m);
 		return;
 	}
 	if (id == ID_NET) {
@@ -257,7 +289,7 @@ static void on_reply(void *ctx, uint32_t id, const struct ap_reply *m)
 	}
 	slot = id == 0 ? NULL : pending_find(p, id);
 	if (!slot) {
-		vmproc_fail(p, "the guest agent answered a request that was never made");
+		unasked(p);
 		return;
 	}
 	asked = *slot;
@@ -278,8 +310,13 @@ static void on_reply(void *ctx, uint32_t id, const struct ap_reply *m)
 
 static void on_exit_event(void *ctx, const struct ap_exit *m)
 {
-	timeline_mark("exit of a process");
-	vmproc_procs_exited(ctx, m);
+	struct vmproc *p = ctx;
+
+	if (p->state == CTL_BOOTING) {
+		vmproc_fail(p, "the guest agent told of the end of a process that was never made");
+		return;
+	}
+	vmproc_procs_exited(p, m);
 }
 
 static void on_lost(void *ctx, const char *reason)

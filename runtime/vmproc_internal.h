@@ -122,11 +122,13 @@ struct vmproc {
 	struct agent_client *agent;
 	enum ctl_state state;
 	enum ctl_state before_pause;
-	bool go;	/* `create` lets the guest prepare the container */
-	bool greeted;	/* the agent said hello */
-	bool committed; /* `create` finished; from now on the VM lives by itself */
-	bool ending;	/* loop_stop() was called */
-	bool killing;	/* DEADLINE_KILL is set */
+	bool go;	       /* `create` lets the guest prepare the container */
+	bool greeted;	       /* the agent said hello */
+	bool committed;	       /* `create` finished; from now on the VM lives by itself */
+	bool ending;	       /* loop_stop() was called */
+	bool killing;	       /* DEADLINE_KILL is set */
+	uint32_t n_configures; /* requests of this kind that the agent has not answered yet */
+	uint32_t n_nets;       /* the same for NET */
 	uint32_t next_request;
 	uint32_t last_proc; /* last process id given away */
 	struct vproc procs[VMPROC_MAX_PROCS];

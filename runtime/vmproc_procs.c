@@ -18,6 +18,7 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "timeline.h"
 
 #define DRAIN_DEADLINE_MS 2000u
 
@@ -349,6 +350,7 @@ void vmproc_procs_exited(struct vmproc *p, const struct ap_exit *m)
 	if (!v || v->exited) {
 		return; /* the guest's invention */
 	}
+	timeline_mark("exit of a process");
 	if (m->oom) {
 		vr_info("the container ran out of memory");
 	}
