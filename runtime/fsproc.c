@@ -240,6 +240,7 @@ noreturn void fsproc_main(const struct fs_plan *plan)
 
 	vr_log_set_role("fs");
 	proctitle_set("volt-fs", plan->id);
+	proctitle_forget_environment();
 	(void)setsid(); /* fails only for a group leader */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ,

@@ -416,6 +416,7 @@ noreturn void vmproc_main(const struct vmm_plan *plan)
 
 	vr_log_set_role("vmm");
 	proctitle_set("volt-vmm", plan->id);
+	proctitle_forget_environment();
 	(void)setsid(); /* fails only for a group leader */
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (!p) {
