@@ -101,7 +101,7 @@ static int restrict_paths(const struct sbx_landlock_rule *rules, size_t n, struc
 	return 0;
 }
 
-/* Capabilities, no_new_privs, limits: what the final stages have in common. */
+/* Capabilities, no_new_privs, limits, no new code: what the final stages have in common. */
 static int drop_powers(const int *caps, size_t n_caps, unsigned nofile, struct vr_err *err)
 {
 	int ret;
@@ -117,6 +117,10 @@ static int drop_powers(const int *caps, size_t n_caps, unsigned nofile, struct v
 	ret = sbx_no_new_privs();
 	if (ret < 0) {
 		return vr_err_sys(err, ret, "sandbox: set no_new_privs");
+	}
+	ret = sbx_no_new_code();
+	if (ret < 0) {
+		return vr_err_sys(err, ret, "sandbox: refuse new code");
 	}
 	return 0;
 }

@@ -39,6 +39,7 @@
 #define SYS_IF(name, a)		{.nr = __NR_##name, .n_args = 1, .args = {a}}
 #define SYS_IF2(name, a, b)	{.nr = __NR_##name, .n_args = 2, .args = {a, b}}
 #define IOCTL(request)		SYS_IF(ioctl, ARG32(1, request))
+#define MADVISE(advice)		SYS_IF(madvise, ARG32(2, advice))
 #define FCNTL(command)		SYS_IF(fcntl, ARG32(1, command))
 
 #define RULES(array)	{.rules = (array), .n = VR_ARRAY_SIZE(array)}
@@ -74,11 +75,14 @@ static const struct sbx_rule every_role[] = {
 /* ---- roles with a heap (all but shim) ---- */
 
 static const struct sbx_rule heap[] = {
-	SYS_IF(mmap, ARG_WITHOUT(2, PROT_EXEC)),     /* malloc, thread stacks; no new code */
+	/* malloc, thread stacks; no new code, and no file: what a role maps it has before */
+	SYS_IF2(mmap, ARG_WITHOUT(2, PROT_EXEC), ARG(3, MAP_ANONYMOUS, MAP_ANONYMOUS)),
 	SYS_IF(mprotect, ARG_WITHOUT(2, PROT_EXEC)), /* malloc arenas, stack guards; no new code */
 	SYS(munmap),				     /* free(), end of threads, teardown */
 	SYS(mremap),		/* realloc() of large blocks; keeps protection */
-	SYS(madvise),		/* free(), end of threads; balloon pages of guest RAM */
+	MADVISE(MADV_DONTNEED), /* free(), end of threads; not MADV_MERGEABLE, which tells others */
+	MADVISE(MADV_FREE),	/* free() of other libcs */
+	MADVISE(MADV_HUGEPAGE), /* malloc, where its tunables ask for it */
 	SYS(getrandom),		/* malloc's tcache key; virtio-rng; generation numbers */
 	SYS(sched_yield),	/* glibc's and our own bounded spinning */
 	SYS(rt_sigaction),	/* abort() resets SIGABRT; the kick signal's handler */
@@ -124,6 +128,7 @@ static const struct sbx_rule vmm[] = {
 	SYS(shutdown),		     /* one direction of stdio sockets */
 	SYS(getsockopt),	     /* SO_PEERCRED of a control connection, SO_ERROR */
 	SYS(timerfd_settime),	     /* the loop's timers */
+	MADVISE(MADV_REMOVE),	     /* the balloon: pages of guest RAM go back */
 	IOCTL(FIONREAD),	     /* bytes waiting in a pipe or tty */
 	IOCTL(TIOCGWINSZ),	     /* terminal size */
 	IOCTL(TIOCSWINSZ),	     /* the size of the host's side of the pty */
@@ -297,8 +302,9 @@ const struct sbx_role_def sbx_role_defs[SBX_ROLE_COUNT] = {
 
 /* Powerful with the wrong arguments. */
 static const int guarded[] = {
-	__NR_ioctl,  __NR_fcntl,  __NR_mmap,	__NR_mprotect,	__NR_clone,   __NR_prctl,
-	__NR_tgkill, __NR_sendto, __NR_seccomp, __NR_prlimit64, __NR_mknodat, __NR_unshare,
+	__NR_ioctl,   __NR_fcntl,   __NR_mmap,	  __NR_mprotect, __NR_clone,
+	__NR_prctl,   __NR_tgkill,  __NR_sendto,  __NR_seccomp,	 __NR_prlimit64,
+	__NR_mknodat, __NR_unshare, __NR_madvise,
 };
 
 /*
