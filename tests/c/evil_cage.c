@@ -22,6 +22,8 @@ int __real_sbx_seccomp_thread(enum sbx_role role);
 int __wrap_sbx_seccomp_prepare(enum sbx_role role);
 int __wrap_sbx_seccomp_thread(enum sbx_role role);
 
+void (*evil_cage_vcpu)(void);
+
 /* Only the processes made here are without: see evil_cage_run(). */
 static bool without_filter;
 
@@ -32,7 +34,12 @@ int __wrap_sbx_seccomp_prepare(enum sbx_role role)
 
 int __wrap_sbx_seccomp_thread(enum sbx_role role)
 {
-	return without_filter ? 0 : __real_sbx_seccomp_thread(role);
+	int rc = without_filter ? 0 : __real_sbx_seccomp_thread(role);
+
+	if (rc == 0 && role == SBX_ROLE_VCPU && evil_cage_vcpu) {
+		evil_cage_vcpu();
+	}
+	return rc;
 }
 
 int evil_cage_prepare(void)

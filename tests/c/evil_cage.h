@@ -58,4 +58,7 @@ int evil_cage_prepare(void) __attribute__((warn_unused_result));
 int evil_cage_run(const struct evil_place *p, int status[EVIL_ATTEMPTS_MAX])
 	__attribute__((warn_unused_result));
 
+/** evil_cage_vcpu - called by each real vCPU thread once it is caged; or NULL */
+extern void (*evil_cage_vcpu)(void);
+
 #endif /* TESTS_C_EVIL_CAGE_H */

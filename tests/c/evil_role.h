@@ -87,18 +87,17 @@ extern const size_t evil_n_attempts;
 
 #define EVIL_VICTIM 0x7e57ed1l
 
-/** EVIL_SOCKET - name of an abstract socket, and of one in /tmp */
-#define EVIL_SOCKET "volt-evil-role"
-
 /**
  * struct evil_world - what attempts are about
  * @victim: another process of the same user, in no cage
  * @tcp_fd: a leaked socket nobody has used yet
+ * @name:   of an abstract socket, and of some in /tmp and /tmp/rootfs: the maker's own
  * @port:   a TCP port that is listened on at 127.0.0.1
  */
 struct evil_world {
 	pid_t victim;
 	int tcp_fd;
+	char name[40];
 	unsigned short port;
 };
 

@@ -117,26 +117,29 @@ int evil_execveat(void)
 
 /* ---- network ---- */
 
-static socklen_t abstract(struct sockaddr_un *a)
+/* As listen_unix() of evil_world.c has them; @dir: NULL: abstract */
+static socklen_t unix_name(struct sockaddr_un *a, const char *dir, const char *suffix)
 {
+	size_t len;
+
 	memset(a, 0, sizeof(*a));
 	a->sun_family = AF_UNIX;
-	memcpy(a->sun_path + 1, EVIL_SOCKET, sizeof(EVIL_SOCKET) - 1);
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + sizeof(EVIL_SOCKET));
+	len = (size_t)snprintf(a->sun_path, sizeof(a->sun_path), "%s%s%s", dir ? dir : "@",
+			       evil_world.name, suffix); /* always fits */
+	if (!dir) {
+		a->sun_path[0] = '\0';
+	}
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + (dir ? 1 : 0));
 }
 
-static int connect_unix(const char *path)
+static int connect_unix(const char *dir)
 {
 	struct sockaddr_un a;
-	socklen_t len = abstract(&a);
+	socklen_t len = unix_name(&a, dir, "");
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	if (fd < 0) {
 		return errno;
-	}
-	if (path) {
-		(void)snprintf(a.sun_path, sizeof(a.sun_path), "%s", path); /* ours, short */
-		len = sizeof(a);
 	}
 	return code(connect(fd, (struct sockaddr *)&a, len));
 }
@@ -148,24 +151,23 @@ int evil_abstract(void)
 
 int evil_unix_path(void)
 {
-	return connect_unix("/tmp/" EVIL_SOCKET);
+	return connect_unix("/tmp/");
 }
 
 /* One that a volume has, say: what the file server is for has to leave it alone. */
 int evil_share_socket(void)
 {
-	int rc = connect_unix("/rootfs/" EVIL_SOCKET);
+	int rc = connect_unix("/rootfs/");
 
-	return rc == ENOENT ? connect_unix("/tmp/rootfs/" EVIL_SOCKET) : rc;
+	return rc == ENOENT ? connect_unix("/tmp/rootfs/") : rc;
 }
 
 int evil_dgram_abstract(void)
 {
 	struct sockaddr_un a;
-	socklen_t len = abstract(&a);
+	socklen_t len = unix_name(&a, NULL, "d");
 
-	memcpy(a.sun_path + len - sizeof(a.sun_family), "d", 1); /* the datagram one */
-	return code_past(sendto(EVIL_UNIX_FD, "x", 1, MSG_DONTWAIT, (struct sockaddr *)&a, len + 1),
+	return code_past(sendto(EVIL_UNIX_FD, "x", 1, MSG_DONTWAIT, (struct sockaddr *)&a, len),
 			 EAGAIN); /* nobody reads them */
 }
 

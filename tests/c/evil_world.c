@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -62,13 +63,19 @@ int evil_world_leak(void)
 	return rc < 0 ? rc : place(open_tty(), EVIL_TTY_FD);
 }
 
-static int listen_unix(int type, const char *name, size_t len)
+/* @dir: NULL: abstract. Datagram sockets have a "d" behind the name. */
+static int listen_unix(int type, const char *dir)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, type, 0);
+	size_t len;
 
-	memcpy(a.sun_path, name, len);
-	len += offsetof(struct sockaddr_un, sun_path);
+	len = (size_t)snprintf(a.sun_path, sizeof(a.sun_path), "%s%s%s", dir ? dir : "@",
+			       evil_world.name, type == SOCK_DGRAM ? "d" : ""); /* always fits */
+	if (!dir) {
+		a.sun_path[0] = '\0';
+	}
+	len += offsetof(struct sockaddr_un, sun_path) + (dir ? 1 : 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, (socklen_t)len) < 0 ||
 	    (type == SOCK_STREAM && listen(fd, 100) < 0)) {
 		return -errno;
@@ -92,19 +99,20 @@ static int listen_tcp(void)
 
 static int listen_all(void)
 {
-	static const char named[] = "/tmp/" EVIL_SOCKET;
-	static const char shared[] = "/tmp/rootfs/" EVIL_SOCKET;
 	int rc = listen_tcp();
 
-	rc = rc < 0 ? rc : listen_unix(SOCK_STREAM, "\0" EVIL_SOCKET, sizeof(EVIL_SOCKET));
-	rc = rc < 0 ? rc : listen_unix(SOCK_DGRAM, "\0" EVIL_SOCKET "d", sizeof(EVIL_SOCKET) + 1);
-	rc = rc < 0 ? rc : listen_unix(SOCK_STREAM, named, sizeof(named));
-	return rc < 0 ? rc : listen_unix(SOCK_STREAM, shared, sizeof(shared));
+	(void)snprintf(evil_world.name, sizeof(evil_world.name), "volt-evil-role-%d",
+		       (int)getpid()); /* always fits */
+	rc = rc < 0 ? rc : listen_unix(SOCK_STREAM, NULL);
+	rc = rc < 0 ? rc : listen_unix(SOCK_DGRAM, NULL);
+	rc = rc < 0 ? rc : listen_unix(SOCK_STREAM, "/tmp/");
+	return rc < 0 ? rc : listen_unix(SOCK_STREAM, "/tmp/rootfs/");
 }
 
 /* Ends by itself should the test be killed. */
 static void be_victim(void)
 {
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* can't fail for a signal that there is */
 	alarm(600);
 	for (;;) {
 		(void)pause();
