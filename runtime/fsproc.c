@@ -257,6 +257,7 @@ noreturn void fsproc_main(const struct fs_plan *plan)
 	if (err.code != 0) {
 		_exit(1);
 	}
+	(void)close(plan->report_fd); /* nothing more to say to `create` */
 	serve(f);
 	_exit(0);
 }

@@ -342,6 +342,7 @@ static int narrow(struct vmproc *p, struct vr_err *err)
 		(void)close(p->plan->kernel_fd); /* read-only files, nothing to lose */
 		(void)close(p->plan->initramfs_fd);
 		(void)close(p->plan->kvm_fd);
+		(void)close(p->plan->ram_fd); /* it is mapped */
 		rc = sbx_stage_vmm_final(err);
 	}
 	return rc;
