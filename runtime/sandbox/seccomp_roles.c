@@ -239,6 +239,21 @@ static const struct sbx_rule fs[] = {
 	SYS(capset),		/* the same; can never add what the stage dropped */
 };
 
+/* ---- proxy: a foreground `exec` that stands in for its process; nothing but the relay ---- */
+
+static const struct sbx_rule proxy[] = {
+	SYS(poll),	   /* the terminals, and signals */
+	SYS(ppoll),	   /* the same */
+	SYS(wait4),	   /* its shim's status */
+	SYS(munmap),	   /* exit() */
+	IOCTL(TIOCGWINSZ), /* our terminal's size */
+	IOCTL(TIOCSWINSZ), /* becomes the guest's */
+	IOCTL(TCSETSW),	   /* our terminal as it was before */
+	IOCTL(TCGETS),	   /* tcsetattr() of some C libraries looks whether it worked */
+	/* Signals are passed on, to its shim and nobody else. */
+	SYS_IF(kill, ARG(0, 0xffffffffull, SBX_VALUE_CHILD)),
+};
+
 /* ---- what the code declares ---- */
 
 #define SBX_SYSCALL(name) __NR_##name,
@@ -296,6 +311,11 @@ const struct sbx_role_def sbx_role_defs[SBX_ROLE_COUNT] = {
 			.by_hand = {RULES(every_role), RULES(heap), RULES(fs)},
 			.declared = {NUMBERS(declared_fs)},
 		},
+	[SBX_ROLE_PROXY] =
+		{
+			.name = "proxy",
+			.by_hand = {RULES(every_role), RULES(proxy)},
+		},
 };
 
 /* ---- rules about the rules ---- */
@@ -304,7 +324,7 @@ const struct sbx_role_def sbx_role_defs[SBX_ROLE_COUNT] = {
 static const int guarded[] = {
 	__NR_ioctl,   __NR_fcntl,   __NR_mmap,	  __NR_mprotect, __NR_clone,
 	__NR_prctl,   __NR_tgkill,  __NR_sendto,  __NR_seccomp,	 __NR_prlimit64,
-	__NR_mknodat, __NR_unshare, __NR_madvise,
+	__NR_mknodat, __NR_unshare, __NR_madvise, __NR_kill,
 };
 
 /*
@@ -320,7 +340,6 @@ static const int never[] = {
 	__NR_ptrace,
 	__NR_process_vm_readv,
 	__NR_process_vm_writev,
-	__NR_kill,
 	__NR_tkill,
 	__NR_pidfd_open,
 	__NR_pidfd_getfd,

@@ -46,6 +46,7 @@ int evil_cage_prepare(void)
 {
 	int rc = 0;
 
+	sbx_seccomp_child(getpid());
 	for (unsigned role = 0; rc == 0 && role < SBX_ROLE_COUNT; role++) {
 		rc = __real_sbx_seccomp_prepare(role);
 	}
@@ -63,6 +64,8 @@ static int install(enum evil_stage stage)
 		return __real_sbx_seccomp_thread(SBX_ROLE_FS);
 	case EVIL_SHIM_FINAL:
 		return __real_sbx_seccomp_thread(SBX_ROLE_SHIM);
+	case EVIL_PROXY_FINAL:
+		return __real_sbx_seccomp_thread(SBX_ROLE_PROXY);
 	case EVIL_VMM_FINAL:
 	case EVIL_VCPU: /* its thread adds its own */
 		return __real_sbx_seccomp_thread(SBX_ROLE_VMM_START);

@@ -30,6 +30,7 @@ enum evil_stage {
 	EVIL_VCPU,	  /* a vCPU's thread */
 	EVIL_FS_FINAL,	  /* after sbx_stage_fs_final() */
 	EVIL_SHIM_FINAL,  /* after sbx_stage_shim_final() */
+	EVIL_PROXY_FINAL, /* after sbx_stage_proxy_final() */
 	EVIL_STAGES,
 };
 
@@ -43,8 +44,8 @@ enum evil_stage {
 #define EVIL_UNTOLD   '-' /* this shows only what a filter does */
 
 #define EVIL_BEFORE 2u /* stages without a filter: EVIL_VMM_MOUNTS, EVIL_FS_TREE */
-#define EVIL_CAGED  5u /* those with one: EVIL_VMM_FINAL ... EVIL_SHIM_FINAL */
-#define EVIL_ALONE  3u /* without the filter: vmm, fs, shim */
+#define EVIL_CAGED  6u /* those with one: EVIL_VMM_FINAL ... EVIL_PROXY_FINAL */
+#define EVIL_ALONE  4u /* without the filter: vmm, fs, shim, proxy */
 
 /**
  * struct evil_attempt - one way out

@@ -52,6 +52,12 @@ static int stage_shim(void)
 	return 0;
 }
 
+static int stage_proxy(void)
+{
+	STAGE(sbx_stage_proxy_final(getppid(), &err));
+	return 0;
+}
+
 static int enter(const struct evil_place *p)
 {
 	switch (p->stage) {
@@ -62,6 +68,8 @@ static int enter(const struct evil_place *p)
 		return stage_fs(p->stage);
 	case EVIL_SHIM_FINAL:
 		return stage_shim();
+	case EVIL_PROXY_FINAL:
+		return stage_proxy();
 	default:
 		return stage_vmm(p->stage);
 	}
@@ -74,7 +82,7 @@ static void run_all(enum evil_stage stage, int landlock, bool filter, int *statu
 		.stage = stage,
 		.landlock = landlock,
 		.filter = filter,
-		.new_pid = stage != EVIL_FREE && stage != EVIL_SHIM_FINAL,
+		.new_pid = stage != EVIL_FREE && stage < EVIL_SHIM_FINAL,
 		.enter = enter,
 	};
 
@@ -206,6 +214,7 @@ static void other_layers_hold_alone(void **state)
 	check_stage(EVIL_VMM_STARTED, false);
 	check_stage(EVIL_FS_FINAL, false);
 	check_stage(EVIL_SHIM_FINAL, false);
+	check_stage(EVIL_PROXY_FINAL, false);
 }
 
 /* ---- for a person ---- */
@@ -214,10 +223,11 @@ static const struct column {
 	enum evil_stage stage;
 	bool filter;
 } columns[] = {
-	{EVIL_FREE, false},	{EVIL_VMM_MOUNTS, false}, {EVIL_FS_TREE, false},
-	{EVIL_VMM_FINAL, true}, {EVIL_VMM_STARTED, true}, {EVIL_VCPU, true},
-	{EVIL_FS_FINAL, true},	{EVIL_SHIM_FINAL, true},  {EVIL_VMM_STARTED, false},
-	{EVIL_FS_FINAL, false}, {EVIL_SHIM_FINAL, false},
+	{EVIL_FREE, false},	  {EVIL_VMM_MOUNTS, false},  {EVIL_FS_TREE, false},
+	{EVIL_VMM_FINAL, true},	  {EVIL_VMM_STARTED, true},  {EVIL_VCPU, true},
+	{EVIL_PROXY_FINAL, true}, {EVIL_PROXY_FINAL, false}, {EVIL_FS_FINAL, true},
+	{EVIL_SHIM_FINAL, true},  {EVIL_VMM_STARTED, false}, {EVIL_FS_FINAL, false},
+	{EVIL_SHIM_FINAL, false},
 };
 
 static const char *cell(int status)

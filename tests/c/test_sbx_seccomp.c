@@ -31,6 +31,7 @@
 #include "sandbox/seccomp_roles.h"
 
 #define FAKE_PID   4711
+#define FAKE_CHILD 4712
 #define X32_BIT	   0x40000000u
 #define NR_LIMIT   1024
 #define N_RANDOM   300
@@ -54,11 +55,18 @@ static bool in_numbers(const struct sbx_numbers *list, int nr)
 	return false;
 }
 
+static uint64_t value_of(const struct sbx_arg *arg)
+{
+	return arg->value == SBX_VALUE_TGID    ? FAKE_PID
+	       : arg->value == SBX_VALUE_CHILD ? FAKE_CHILD
+					       : arg->value;
+}
+
 static bool rule_matches(const struct sbx_rule *rule, const uint64_t *args)
 {
 	for (unsigned i = 0; i < rule->n_args; i++) {
 		const struct sbx_arg *arg = &rule->args[i];
-		uint64_t value = arg->value == SBX_VALUE_TGID ? FAKE_PID : arg->value;
+		uint64_t value = value_of(arg);
 
 		if ((args[arg->index] & arg->mask) != value) {
 			return false;
@@ -112,6 +120,7 @@ static uint32_t expected(enum sbx_role role, int nr, const uint64_t *args)
 
 static void build(enum sbx_role role, struct sbx_filter *f)
 {
+	sbx_seccomp_child(FAKE_CHILD);
 	assert_int_equal(sbx_filter_build(role, FAKE_PID, f), 0);
 	assert_true(f->len > 0 && f->len <= BPF_MAXINSNS);
 }
@@ -133,7 +142,7 @@ static void satisfy(const struct sbx_rule *rule, uint64_t *args, uint64_t *state
 	}
 	for (unsigned i = 0; i < rule->n_args; i++) {
 		const struct sbx_arg *arg = &rule->args[i];
-		uint64_t value = arg->value == SBX_VALUE_TGID ? FAKE_PID : arg->value;
+		uint64_t value = value_of(arg);
 
 		args[arg->index] = (args[arg->index] & ~arg->mask) | value;
 	}
@@ -386,6 +395,9 @@ static void bad_roles_are_refused(void **state)
 
 	(void)state;
 	assert_int_equal(sbx_filter_build(SBX_ROLE_COUNT, 1, &f), -EINVAL);
+	sbx_seccomp_child(0); /* signals would go to the process group */
+	assert_int_equal(sbx_filter_build(SBX_ROLE_PROXY, 1, &f), -EINVAL);
+	sbx_seccomp_child(FAKE_CHILD);
 	assert_int_equal(sbx_seccomp_thread(SBX_ROLE_COUNT), -EINVAL);
 	assert_int_equal(sbx_seccomp_thread(SBX_ROLE_SHIM), -EINVAL); /* not prepared */
 	assert_string_equal(sbx_role_name(SBX_ROLE_COUNT), "?");
@@ -495,6 +507,11 @@ static void kernel_kills_what_is_not(void **state)
 		{SBX_ROLE_FS, __NR_open_by_handle_at, {-1, 0, 0}, "open by handle"},
 		{SBX_ROLE_FS, __NR_mount, {0}, "mount"},
 		{SBX_ROLE_FS, __NR_setresuid, {0, 0, 0}, "change all uids"},
+		{SBX_ROLE_PROXY, __NR_openat, {AT_FDCWD, (long)"/", O_RDONLY}, "open a file"},
+		{SBX_ROLE_PROXY, __NR_kill, {1, 0}, "signal another process"},
+		{SBX_ROLE_PROXY, __NR_kill, {-FAKE_CHILD, 0}, "signal a process group"},
+		{SBX_ROLE_PROXY, __NR_kill, {0, 0}, "signal its process group"},
+		{SBX_ROLE_PROXY, __NR_ioctl, {0, TIOCSTI}, "type into its terminal"},
 		{SBX_ROLE_SHIM, __NR_mmap, {0, 4096, PROT_READ}, "memory"},
 		{SBX_ROLE_SHIM, __NR_openat, {AT_FDCWD, (long)"/", O_RDONLY}, "open a file"},
 		{SBX_ROLE_SHIM, __NR_kill, {-1, SIGKILL}, "kill"},

@@ -186,7 +186,7 @@ static size_t foreground_run(void (*shim)(int slave), bool tty, const char *in, 
 		close(ready[0]);
 		foreground_signals(child);
 		close(ready[1]);
-		_exit(foreground_wait(child, c.master));
+		_exit(foreground_wait(child, c.master, true));
 	}
 	close(to[0]);
 	close(from[1]);

@@ -44,6 +44,8 @@ int __wrap_sbx_stage_vmm_mounts(struct vr_err *err);
 int __wrap_sbx_stage_vmm_started(struct vr_err *err);
 int __wrap_sbx_stage_fs_final(const struct sbx_fs_tree *tree, struct vr_err *err);
 int __wrap_sbx_stage_shim_final(struct vr_err *err);
+int __real_sbx_stage_proxy_final(pid_t shim, struct vr_err *err);
+int __wrap_sbx_stage_proxy_final(pid_t shim, struct vr_err *err);
 int __wrap_sbx_close_fds(const int *keep, size_t n);
 
 /* struct result - what came of all attempts at one place */
@@ -66,6 +68,7 @@ static pid_t command;
 static char what[16];
 static char out_path[4096];
 static const struct sbx_fs_tree *fs_tree;
+static pid_t proxied;
 
 /* ---- the roles ---- */
 
@@ -79,6 +82,9 @@ static int enter(const struct evil_place *p)
 	}
 	if (p->stage == EVIL_SHIM_FINAL) {
 		return __real_sbx_stage_shim_final(&err);
+	}
+	if (p->stage == EVIL_PROXY_FINAL) {
+		return __real_sbx_stage_proxy_final(proxied, &err);
 	}
 	rc = __real_sbx_stage_vmm_mounts(&err);
 	rc = rc < 0 ? rc : sbx_stage_vmm_final(&err);
@@ -176,6 +182,15 @@ int __wrap_sbx_stage_shim_final(struct vr_err *err)
 		try_once();
 	}
 	return rc;
+}
+
+int __wrap_sbx_stage_proxy_final(pid_t shim, struct vr_err *err)
+{
+	proxied = shim;
+	if (is_wanted("all")) {
+		run_with_and_without_landlock(EVIL_PROXY_FINAL);
+	}
+	return __real_sbx_stage_proxy_final(shim, err);
 }
 
 int __wrap_sbx_close_fds(const int *keep, size_t n)
