@@ -184,15 +184,6 @@ int __wrap_sbx_stage_shim_final(struct vr_err *err)
 	return rc;
 }
 
-int __wrap_sbx_stage_proxy_final(pid_t shim, struct vr_err *err)
-{
-	proxied = shim;
-	if (is_wanted("all")) {
-		run_with_and_without_landlock(EVIL_PROXY_FINAL);
-	}
-	return __real_sbx_stage_proxy_final(shim, err);
-}
-
 int __wrap_sbx_close_fds(const int *keep, size_t n)
 {
 	int more[KEEP_MAX];
@@ -254,6 +245,17 @@ static void put_results(void)
 		(void)fprintf(f, "%s %s\n", what, shared->survived ? "survived" : "ended");
 	}
 	(void)fclose(f);
+}
+
+int __wrap_sbx_stage_proxy_final(pid_t shim, struct vr_err *err)
+{
+	proxied = shim;
+	if (is_wanted("all")) {
+		run_with_and_without_landlock(EVIL_PROXY_FINAL);
+		put_results(); /* it is the command: at its end it will have no power to */
+		command = 0;
+	}
+	return __real_sbx_stage_proxy_final(shim, err);
 }
 
 __attribute__((constructor)) static void start(void)
