@@ -44,6 +44,8 @@ int __wrap_sbx_stage_vmm_mounts(struct vr_err *err);
 int __wrap_sbx_stage_vmm_started(struct vr_err *err);
 int __wrap_sbx_stage_fs_final(const struct sbx_fs_tree *tree, struct vr_err *err);
 int __wrap_sbx_stage_shim_final(struct vr_err *err);
+int __real_role_report_read(int report_fd, const char *role, int timeout_ms, struct vr_err *err);
+int __wrap_role_report_read(int report_fd, const char *role, int timeout_ms, struct vr_err *err);
 int __real_sbx_stage_proxy_final(pid_t shim, struct vr_err *err);
 int __wrap_sbx_stage_proxy_final(pid_t shim, struct vr_err *err);
 int __wrap_sbx_close_fds(const int *keep, size_t n);
@@ -202,6 +204,12 @@ int __wrap_sbx_close_fds(const int *keep, size_t n)
 }
 
 /* ---- the command ---- */
+
+/* Roles have some hundred attempts to make before they are ready. */
+int __wrap_role_report_read(int report_fd, const char *role, int timeout_ms, struct vr_err *err)
+{
+	return __real_role_report_read(report_fd, role, 10 * timeout_ms, err);
+}
 
 static void put_result(FILE *f, const struct result *r)
 {
