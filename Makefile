@@ -178,6 +178,23 @@ $(BUILD)/tests/%: tests/c/%.c $(LIB_tests) $(ARCHIVES)
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests/c -I. $(LDFLAGS_ALL) -o $@ $< $(LIB_tests) \
 		-Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
 
+# Its stages ask here for their filters: see the test.
+$(BUILD)/tests/test_escape: LDFLAGS += -Wl,--wrap=sbx_seccomp_prepare -Wl,--wrap=sbx_seccomp_thread
+
+# The runtime with roles that were taken over (tests/escape/hook.c), for tests/bats/escape.bats. It is
+# linked from the same objects: what makes it evil is not in them.
+HOOKED := sbx_stage_vmm_mounts sbx_stage_vmm_started sbx_stage_fs_final sbx_stage_shim_final sbx_stage_proxy_final \
+	sbx_close_fds sbx_seccomp_prepare sbx_seccomp_thread role_report_read
+.PHONY: escape
+escape: $(BUILD)/escape/volt-runc
+$(BUILD)/tests/escape/hook.o: CFLAGS += -Itests/c
+$(BUILD)/escape/volt-runc: $(BUILD)/runtime/main.o $(BUILD)/tests/escape/hook.o $(LIB_tests) $(ARCHIVES)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(HOOKED:%=-Wl,--wrap=%) -o $@ $(BUILD)/runtime/main.o \
+		$(BUILD)/tests/escape/hook.o $(LIB_tests) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+	$(Q)ln -sfn ../guest $(@D)/guest
+
 # The agent's own code, built for the host: its tests see nothing of the runtime but what it shares.
 LIB_agent := $(BUILD)/libagent.a
 $(LIB_agent): $(patsubst %.c,$(BUILD)/%.o,$(filter-out guest-agent/main.c guest-agent/mkinitramfs.c, \
@@ -225,12 +242,16 @@ $(BUILD)/layers/%: $(ARCHIVES)
 check-layers: $(LAYER_LINKS)
 	$(Q)tests/check-layers.sh
 
-# docs/OCI.md: its tables are printed by the parser and by --help.
+# docs/OCI.md: its tables are printed by the parser and by --help; docs/SANDBOX.md's by the test
+# that proves it.
+DOC_PROGRAMS := $(BUILD)/volt-runc $(BUILD)/tests/test_oci_doc $(BUILD)/tests/test_escape
 .PHONY: docs check-docs
-docs: $(BUILD)/volt-runc $(BUILD)/tests/test_oci_doc
+docs: $(DOC_PROGRAMS)
 	$(Q)tests/oci-doc.sh $(BUILD)
-check-docs: $(BUILD)/volt-runc $(BUILD)/tests/test_oci_doc
+	$(Q)tests/sandbox-doc.sh $(BUILD)
+check-docs: $(DOC_PROGRAMS)
 	$(Q)tests/oci-doc.sh $(BUILD) --check
+	$(Q)tests/sandbox-doc.sh $(BUILD) --check
 
 # Programs that the behaviour tests run in guests: static, so that they need nothing of an image.
 PROBES := $(patsubst tests/bats/probes/%.c,$(BUILD)/probes/%,$(wildcard tests/bats/probes/*.c))
@@ -251,7 +272,7 @@ $(GUESTS): $(GUEST_SRC) tests/guests/guest.h tests/guests/guest.lds
 		-T tests/guests/guest.lds -o $@ $(GUEST_SRC)
 
 .PHONY: images
-images: $(PROBES) $(GUESTS)
+images: $(PROBES) $(GUESTS) escape
 	$(Q)tests/images/build.sh $(BUILD)/images
 
 # Behaviour tests, in machines whose KVM can run a guest kernel. BATS_FILES= and BATS_FLAGS= narrow.
@@ -329,7 +350,7 @@ deps:
 
 # ---- style --------------------------------------------------------------------------------------
 
-C_FILES := $(wildcard runtime/*.[ch] runtime/*/*.[ch] guest-agent/*.[ch] tests/c/*.[ch] tests/fuzz/*.[ch] tests/vm/*.c \
+C_FILES := $(wildcard runtime/*.[ch] runtime/*/*.[ch] guest-agent/*.[ch] tests/c/*.[ch] tests/escape/*.c tests/fuzz/*.[ch] tests/vm/*.c \
 	tests/bats/probes/*.c tests/guests/*.[ch])
 SH_FILES := kernel-config/build.sh runtime/sandbox/gen_syscalls.sh .ci/run \
 	$(wildcard tests/*.sh tests/vm/run tests/vm/guest-* tests/images/*.sh tests/bench/*.sh tests/bats/run tests/bats/all tests/fuzz/*.sh)
@@ -364,7 +385,7 @@ lint: fmt-check tidy
 .PHONY: help
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
-	@echo "  others: kernel agent unit bats check-asan check-tsan check-layers docs check-docs fuzz lint tidy fmt bench vm-shell install clean"
+	@echo "  others: kernel agent escape unit bats check-asan check-tsan check-layers docs check-docs fuzz lint tidy fmt bench vm-shell install clean"
 
 .PHONY: clean
 clean:

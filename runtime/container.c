@@ -327,7 +327,7 @@ static void kill_proc(const struct oci_state *s, const struct oci_proc *p)
 /* Is the lock that every role holds free? Return: 0, -ETIMEDOUT or -errno */
 static int wait_roles_gone(int dirfd, int timeout_ms)
 {
-	vr_autoclose int fd = openat(dirfd, "alive", O_RDWR | O_CLOEXEC);
+	vr_autoclose int fd = openat(dirfd, "alive", O_RDONLY | O_CLOEXEC);
 	uint64_t deadline = vr_now_ms() + (uint64_t)timeout_ms;
 
 	if (fd < 0) {

@@ -22,6 +22,9 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/fdio.h"
+#include "base/log.h"
+#include "sandbox/fds.h"
+#include "sandbox/sandbox.h"
 
 #define RELAY_BYTES	 4096u
 #define DRAIN_TIMEOUT_MS 2000 /* of the terminal's last output, once its process has ended */
@@ -226,7 +229,28 @@ static void release_streams(void)
 	}
 }
 
-int foreground_wait(pid_t shim, int master)
+/*
+ * The guest's output passes through us, into the caller's terminal. Whatever goes wrong there
+ * shall have nothing of the caller's rights.
+ */
+static int give_up_powers(const struct relay *r)
+{
+	const int keep[] = {r->sigfd, r->master, vr_log_fd()};
+	struct vr_err err = VR_ERR_INIT;
+	int rc = sbx_close_fds(keep, VR_ARRAY_SIZE(keep));
+
+	if (rc < 0) {
+		(void)vr_err_sys(&err, rc, "close foreign file descriptors");
+	} else {
+		rc = sbx_stage_proxy_final(r->shim, &err);
+	}
+	if (rc < 0) {
+		vr_error("%s", err.msg);
+	}
+	return rc;
+}
+
+int foreground_wait(pid_t shim, int master, bool last)
 {
 	static struct relay r; /* large */
 
@@ -237,6 +261,9 @@ int foreground_wait(pid_t shim, int master)
 	r.in = (struct half){.from = master >= 0 ? 0 : -1, .to = master};
 	r.out = (struct half){.from = master, .to = 1};
 	relay_start(&r);
+	if (last && give_up_powers(&r) < 0) {
+		(void)kill(shim, SIGKILL); /* not reaped: it is it */
+	}
 	reap(&r);
 	while (!r.ended && r.sigfd >= 0) {
 		if (!relay_step(&r, -1)) { /* the terminal hung up: its process will end */

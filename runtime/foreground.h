@@ -7,11 +7,12 @@
  * container's, in raw mode, and both keep the same size.
  *
  * Threads: one; signal handlers and the signal mask of the process change.
- * Uses: base. Used by: cmd_create, exec.
+ * Uses: base, sandbox. Used by: cmd_create, exec.
  */
 #ifndef VOLT_FOREGROUND_H
 #define VOLT_FOREGROUND_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /** foreground_signals() - from now on pass signals to @shim; also before foreground_wait() */
@@ -23,9 +24,10 @@ void foreground_size(int master);
 /**
  * foreground_wait() - until the shim, a child, has ended
  * @master: of the container's terminal, or -1; owned
+ * @last:   nothing comes afterwards but exit: give up all powers that waiting doesn't take
  *
  * Return: its exit code as a shell would show it.
  */
-int foreground_wait(pid_t shim, int master);
+int foreground_wait(pid_t shim, int master, bool last);
 
 #endif /* VOLT_FOREGROUND_H */

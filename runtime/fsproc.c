@@ -240,6 +240,7 @@ noreturn void fsproc_main(const struct fs_plan *plan)
 
 	vr_log_set_role("fs");
 	proctitle_set("volt-fs", plan->id);
+	proctitle_forget_environment();
 	(void)setsid(); /* fails only for a group leader */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ,
@@ -256,6 +257,7 @@ noreturn void fsproc_main(const struct fs_plan *plan)
 	if (err.code != 0) {
 		_exit(1);
 	}
+	(void)close(plan->report_fd); /* nothing more to say to `create` */
 	serve(f);
 	_exit(0);
 }

@@ -49,8 +49,7 @@
 #include "pidfile.h"
 #include "timeline.h"
 
-#define CONFIG_BYTES_MAX (16u << 20)
-#define REAP_TIMEOUT_MS	 10000
+#define REAP_TIMEOUT_MS 10000
 
 struct creation {
 	struct launch l;
@@ -58,6 +57,8 @@ struct creation {
 	struct oci_container dir;
 	struct oci_state state;
 	int root_fd;
+	char *config_text; /* what the specification was made from */
+	size_t config_len;
 	char *rootfs_path;
 	char **sources;		   /* one a mount, NULL where the configuration's own is used */
 	struct host_cgroup cgroup; /* its path is empty: none */
@@ -100,7 +101,8 @@ static int load_spec(struct creation *c, const struct launch_opts *o, struct vr_
 
 	rc = oci_bundle_open(o->bundle, &c->bundle, err);
 	if (rc == 0) {
-		rc = oci_bundle_spec(&c->bundle, o->config, &l->spec, err);
+		rc = oci_bundle_spec(&c->bundle, o->config, &l->spec, &c->config_text,
+				     &c->config_len, err);
 	}
 	if (rc == 0) {
 		rc = oci_settings_parse("config.json", &l->spec->annotations, &l->settings, err);
@@ -179,17 +181,7 @@ static int claim_id(struct creation *c, struct vr_err *err)
 
 static int keep_config(struct creation *c, struct vr_err *err)
 {
-	const char *file = c->l.o->config;
-	vr_autofree char *text = NULL;
-	size_t len;
-	int rc;
-
-	rc = vr_read_file(file ? AT_FDCWD : c->bundle.fd, file ? file : "config.json",
-			  CONFIG_BYTES_MAX, &text, &len);
-	if (rc < 0) {
-		return vr_err_sys(err, rc, "read '%s'", file ? file : "config.json");
-	}
-	return oci_container_put_config(&c->dir, text, len, err);
+	return oci_container_put_config(&c->dir, c->config_text, c->config_len, err);
 }
 
 static int make_cgroup(struct creation *c, struct vr_err *err)
@@ -513,6 +505,7 @@ int launch_create(const struct globals *g, const struct launch_opts *o, struct v
 	host_cgroup_finish(&c.cgroup);
 	oci_container_close(&c.dir);
 	vr_close_reset(&c.root_fd);
+	free(c.config_text);
 	free(c.rootfs_path);
 	for (size_t i = 0; c.sources && i < n_sources; i++) {
 		free(c.sources[i]);

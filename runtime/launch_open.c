@@ -184,10 +184,13 @@ static int open_wires(struct launch *l, struct vr_err *err)
 	return l->wires.irq_fd < 0 ? vr_err_sys(err, errno, "make an eventfd") : 0;
 }
 
-/* The lock of @alive tells that a role lives; it goes with the last copy of the descriptor. */
+/*
+ * The lock of @alive tells that a role lives; it goes with the last copy of the descriptor. None
+ * can write to it, or a role that was taken over could fill the state's file system.
+ */
 static int open_state_files(struct launch *l, int dirfd, struct vr_err *err)
 {
-	l->alive_fd = openat(dirfd, "alive", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	l->alive_fd = openat(dirfd, "alive", O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (l->alive_fd < 0 || flock(l->alive_fd, LOCK_EX | LOCK_NB) < 0) {
 		return vr_err_sys(err, errno, "lock 'alive' in the state directory");
 	}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/checked.h"
 
@@ -40,4 +41,14 @@ void proctitle_set(const char *role, const char *id)
 		memset(area, 0, area_len);
 		memcpy(area, title, strnlen(title, VR_MIN(area_len - 1, sizeof(title))));
 	}
+}
+
+void proctitle_forget_environment(void)
+{
+	static char *none[] = {NULL};
+
+	for (char **e = environ; e && *e; e++) {
+		explicit_bzero(*e, strlen(*e));
+	}
+	environ = none;
 }

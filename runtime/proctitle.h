@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * proctitle.h - the name of a role in ps: "volt-vmm: ID"
+ *
+ * And what lies behind it in memory: the caller's environment, which is none of a role's business.
  */
 #ifndef VOLT_PROCTITLE_H
 #define VOLT_PROCTITLE_H
@@ -17,5 +19,13 @@ void proctitle_init(int argc, char **argv);
  * Syscalls: prctl (before the sandbox)
  */
 void proctitle_set(const char *role, const char *id);
+
+/**
+ * proctitle_forget_environment() - overwrite the environment's strings, and have none
+ *
+ * An engine's environment may hold secrets. A role that is taken over would read them in its
+ * own memory, and others in its /proc/PID/environ.
+ */
+void proctitle_forget_environment(void);
 
 #endif /* VOLT_PROCTITLE_H */

@@ -252,6 +252,7 @@ static int start(const char *id, struct vr_err *err)
 
 	vr_log_set_role("shim");
 	proctitle_set("volt-shim", id);
+	proctitle_forget_environment();
 	(void)setsid();
 	sigfd = signals_block();
 	if (sigfd < 0) {

@@ -343,6 +343,7 @@ static int narrow(struct vmproc *p, struct vr_err *err)
 		(void)close(p->plan->kernel_fd); /* read-only files, nothing to lose */
 		(void)close(p->plan->initramfs_fd);
 		(void)close(p->plan->kvm_fd);
+		(void)close(p->plan->ram_fd); /* it is mapped */
 		rc = sbx_stage_vmm_final(err);
 	}
 	return rc;
@@ -417,6 +418,7 @@ noreturn void vmproc_main(const struct vmm_plan *plan)
 
 	vr_log_set_role("vmm");
 	proctitle_set("volt-vmm", plan->id);
+	proctitle_forget_environment();
 	(void)setsid(); /* fails only for a group leader */
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (!p) {

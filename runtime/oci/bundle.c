@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fdio.h"
 #include "base/utf8.h"
 #include "oci/json.h"
 
@@ -80,30 +81,44 @@ void oci_bundle_close(struct oci_bundle *b)
 	b->path = NULL;
 }
 
-/* It is read more than once, and nobody may have to wait for what a pipe brings. */
-static int check_regular(int dirfd, const char *path, struct vr_err *err)
+/* Nobody may have to wait for what a pipe brings: it is opened without, then looked at. */
+static int read_regular(int dirfd, const char *path, char **out_text, size_t *out_len,
+			struct vr_err *err)
 {
+	vr_autoclose int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
+	int r;
 
-	if (fstatat(dirfd, path, &st, 0) < 0) {
+	if (fd < 0 || fstat(fd, &st) < 0) {
 		return vr_err_sys(err, errno, "open '%s'", path);
 	}
 	if (!S_ISREG(st.st_mode)) {
 		return vr_err_set(err, EINVAL, "open '%s': not a regular file", path);
 	}
-	return 0;
+	r = vr_read_fd(fd, JSON_TEXT_MAX, out_text, out_len);
+	if (r == -EFBIG) {
+		return vr_err_set(err, EFBIG, "%s: larger than %u MiB", path,
+				  JSON_TEXT_MAX / (1024 * 1024));
+	}
+	return r < 0 ? vr_err_sys(err, r, "read '%s'", path) : 0;
 }
 
 int oci_bundle_spec(const struct oci_bundle *b, const char *config, struct oci_spec **out_spec,
-		    struct vr_err *err)
+		    char **out_text, size_t *out_len, struct vr_err *err)
 {
 	int dirfd = config ? AT_FDCWD : b->fd;
 	const char *path = config ? config : "config.json";
-	int r = check_regular(dirfd, path, err);
+	vr_autofree char *text = NULL;
+	size_t len = 0;
+	int r = read_regular(dirfd, path, &text, &len, err);
 
-	r = r == 0 ? oci_spec_load(dirfd, path, out_spec, err) : r;
 	if (r == -ENOENT && !config) {
 		return vr_err_set(err, ENOENT, "no config.json in bundle '%s'", b->path);
+	}
+	r = r < 0 ? r : oci_spec_parse(path, text, len, out_spec, err);
+	if (r == 0) {
+		*out_text = vr_take_ptr(&text);
+		*out_len = len;
 	}
 	return r;
 }

@@ -42,10 +42,13 @@ void oci_bundle_close(struct oci_bundle *b);
 
 /**
  * oci_bundle_spec() - load the bundle's configuration
- * @config: file, relative to the current directory; NULL is config.json in the bundle
+ * @config:   file, relative to the current directory; NULL is config.json in the bundle
+ * @out_text: what it was made from, to be freed: a second look at the file could find another
+ * @out_len:  bytes of it
  */
 int oci_bundle_spec(const struct oci_bundle *b, const char *config, struct oci_spec **out_spec,
-		    struct vr_err *err) __attribute__((warn_unused_result));
+		    char **out_text, size_t *out_len, struct vr_err *err)
+	__attribute__((warn_unused_result));
 
 /**
  * oci_bundle_rootfs() - open the root filesystem

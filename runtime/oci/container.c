@@ -115,6 +115,10 @@ static int check_ours(int fd, const char *path, struct vr_err *err)
 		return vr_err_set(err, EPERM, "state directory '%s' is writable by everybody",
 				  path);
 	}
+	if ((st.st_mode & S_IWGRP) && st.st_gid != getegid()) {
+		return vr_err_set(err, EPERM, "state directory '%s' is writable by group %ld", path,
+				  (long)st.st_gid);
+	}
 	return 0;
 }
 

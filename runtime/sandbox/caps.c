@@ -17,6 +17,12 @@
 	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |                      \
 	 SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
+/* Linux 6.3, after Debian 12's headers */
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE		 65
+#define PR_MDWE_REFUSE_EXEC_GAIN 1
+#endif
+
 static bool listed(const int *caps, size_t n, int cap)
 {
 	size_t i;
@@ -138,6 +144,14 @@ int sbx_undumpable(void)
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
 }
 
+int sbx_no_new_code(void)
+{
+	if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) < 0 && errno != EINVAL) {
+		return -errno;
+	}
+	return 0;
+}
+
 int sbx_drop_groups(void)
 {
 	if (setgroups(0, NULL) < 0 && errno != EPERM) {
@@ -164,23 +178,24 @@ static int set_limit(int what, rlim_t value)
 
 int sbx_limits(unsigned nofile)
 {
-	int ret;
+	static const struct {
+		int what;
+		rlim_t value;
+	} limits[] = {
+		/*
+		 * One byte, not zero: zero does not stop a core pattern that is a pipe,
+		 * one stops both kinds (fs/coredump.c, since Linux 2.6.24).
+		 */
+		{RLIMIT_CORE, 1},   {RLIMIT_MEMLOCK, 0}, {RLIMIT_MSGQUEUE, 0},
+		{RLIMIT_RTPRIO, 0}, {RLIMIT_NICE, 0},
+	};
 
-	/*
-	 * One byte, not zero: zero does not stop a core pattern that is a pipe,
-	 * one stops both kinds (fs/coredump.c, since Linux 2.6.24).
-	 */
-	ret = set_limit(RLIMIT_CORE, 1);
-	if (ret < 0) {
-		return ret;
+	for (size_t i = 0; i < VR_ARRAY_SIZE(limits); i++) {
+		int ret = set_limit(limits[i].what, limits[i].value);
+
+		if (ret < 0) {
+			return ret;
+		}
 	}
-	ret = set_limit(RLIMIT_MEMLOCK, 0);
-	if (ret < 0) {
-		return ret;
-	}
-	ret = set_limit(RLIMIT_MSGQUEUE, 0);
-	if (ret < 0 || nofile == 0) {
-		return ret;
-	}
-	return set_limit(RLIMIT_NOFILE, nofile);
+	return nofile == 0 ? 0 : set_limit(RLIMIT_NOFILE, nofile);
 }

@@ -43,7 +43,15 @@ int sbx_undumpable(void) __attribute__((warn_unused_result));
 int sbx_drop_groups(void) __attribute__((warn_unused_result));
 
 /**
- * sbx_limits() - resource limits of a role: no core, no locked memory, no message queues
+ * sbx_no_new_code() - memory that is or was writable never becomes executable from now on
+ *
+ * Return: 0 (also before Linux 6.3, which can't) or -errno.
+ */
+int sbx_no_new_code(void) __attribute__((warn_unused_result));
+
+/**
+ * sbx_limits() - resource limits of a role: no core, no locked memory, no message queues,
+ * no real-time or better than normal priority
  * @nofile: soft and hard limit of open descriptors; 0 leaves it as it is. Lowered
  *          to the present hard limit when that is smaller and can't be raised.
  *

@@ -85,9 +85,14 @@ static int one_thread(struct vr_err *err)
 	return 0;
 }
 
-static int restrict_paths(const struct sbx_landlock_rule *rules, size_t n, struct vr_err *err)
+/* Landlock's last version without scopes. */
+#define LANDLOCK_NO_SCOPES 5
+
+/* @max: highest version to use */
+static int restrict_paths(const struct sbx_landlock_rule *rules, size_t n, int max,
+			  struct vr_err *err)
 {
-	int abi = sbx_landlock_abi(effective_limit());
+	int abi = VR_MIN(sbx_landlock_abi(effective_limit()), max);
 	int ret;
 
 	if (abi > 0) {
@@ -101,7 +106,7 @@ static int restrict_paths(const struct sbx_landlock_rule *rules, size_t n, struc
 	return 0;
 }
 
-/* Capabilities, no_new_privs, limits: what the final stages have in common. */
+/* Capabilities, no_new_privs, limits, no new code: what the final stages have in common. */
 static int drop_powers(const int *caps, size_t n_caps, unsigned nofile, struct vr_err *err)
 {
 	int ret;
@@ -117,6 +122,10 @@ static int drop_powers(const int *caps, size_t n_caps, unsigned nofile, struct v
 	ret = sbx_no_new_privs();
 	if (ret < 0) {
 		return vr_err_sys(err, ret, "sandbox: set no_new_privs");
+	}
+	ret = sbx_no_new_code();
+	if (ret < 0) {
+		return vr_err_sys(err, ret, "sandbox: refuse new code");
 	}
 	return 0;
 }
@@ -217,7 +226,7 @@ int sbx_stage_vmm_final(struct vr_err *err)
 	if (ret < 0) {
 		return ret;
 	}
-	ret = restrict_paths(NULL, 0, err);
+	ret = restrict_paths(NULL, 0, LL_ABI_MAX, err);
 	if (ret < 0) {
 		return ret;
 	}
@@ -266,7 +275,7 @@ static int restrict_to_tree(const struct sbx_fs_tree *tree, struct vr_err *err)
 		rules[n++] = (struct sbx_landlock_rule){.fd = fd, .allow = LL_CHANGE};
 	}
 	if (ret == 0) {
-		ret = restrict_paths(rules, n, err);
+		ret = restrict_paths(rules, n, LL_ABI_MAX, err);
 	}
 	for (i = 1; i < n; i++) {
 		(void)close(rules[i].fd); /* O_PATH: nothing can fail */
@@ -327,9 +336,33 @@ int sbx_stage_shim_final(struct vr_err *err)
 	if (ret < 0) {
 		return ret;
 	}
-	ret = restrict_paths(NULL, 0, err);
+	ret = restrict_paths(NULL, 0, LL_ABI_MAX, err);
 	if (ret < 0) {
 		return ret;
 	}
 	return install_filter(SBX_ROLE_SHIM, err);
+}
+
+int sbx_stage_proxy_final(pid_t shim, struct vr_err *err)
+{
+	int ret;
+
+	ret = one_thread(err);
+	if (ret < 0) {
+		return ret;
+	}
+	sbx_seccomp_child(shim);
+	ret = prepare_filter(SBX_ROLE_PROXY, err);
+	if (ret < 0) {
+		return ret;
+	}
+	ret = drop_powers(NULL, 0, 0, err);
+	if (ret < 0) {
+		return ret;
+	}
+	ret = restrict_paths(NULL, 0, LANDLOCK_NO_SCOPES, err);
+	if (ret < 0) {
+		return ret;
+	}
+	return install_filter(SBX_ROLE_PROXY, err);
 }

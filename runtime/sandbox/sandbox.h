@@ -11,6 +11,7 @@
  *         -> vCPU threads: sbx_seccomp_thread(SBX_ROLE_VCPU)
  *         -> all of them made: sbx_stage_vmm_started
  *   fs    sbx_fs_tree_build (tree.h) -> sbx_stage_fs_final
+ *   proxy (a foreground exec) sbx_stage_proxy_final
  *
  * A failing stage leaves the process somewhere in between: it must end. There is
  * no way back and no way to go on without a stage; only the absence of Landlock
@@ -137,5 +138,20 @@ int sbx_stage_fs_final(const struct sbx_fs_tree *tree, struct vr_err *err)
  * Return: 0 or a negative errno value.
  */
 int sbx_stage_shim_final(struct vr_err *err) __attribute__((warn_unused_result));
+
+/**
+ * sbx_stage_proxy_final() - a foreground `exec` whose process runs
+ * @shim: its child, which it waits for and passes signals on to
+ *
+ * When:    all it needs is open, signals are blocked and come by descriptor.
+ * Should:  drop all capabilities, set no_new_privs and limits; Landlock that allows
+ *          nothing, but without its scopes, or the shim could not be signalled; the filter
+ *          of SBX_ROLE_PROXY.
+ * After:   it moves bytes between two terminals, signals its shim, and can end.
+ *          test_escape, test_shim
+ *
+ * Return: 0 or a negative errno value.
+ */
+int sbx_stage_proxy_final(pid_t shim, struct vr_err *err) __attribute__((warn_unused_result));
 
 #endif /* SANDBOX_SANDBOX_H */

@@ -51,6 +51,9 @@
 /* Written by sbx_seccomp_prepare() while the process has one thread, constant afterwards. */
 static struct sbx_filter prepared[SBX_ROLE_COUNT];
 
+/* Whom the proxy may signal; 0: nobody was named. Written as above. */
+static pid_t child;
+
 /* A list while it is being compiled, and what is known about each call. */
 struct compile {
 	scmp_filter_ctx ctx;
@@ -94,6 +97,20 @@ static bool forbidden(const struct compile *c, int nr)
 	       (!c->def->files && contains(&sbx_sys_files, nr));
 }
 
+void sbx_seccomp_child(pid_t pid)
+{
+	child = pid;
+}
+
+/* What stands for a pid is replaced. Return: false when there is none. */
+static bool get_value(const struct compile *c, const struct sbx_arg *arg, uint64_t *out)
+{
+	*out = arg->value == SBX_VALUE_TGID    ? (uint32_t)c->pid
+	       : arg->value == SBX_VALUE_CHILD ? (uint32_t)child
+					       : arg->value;
+	return arg->value != SBX_VALUE_CHILD || child > 0; /* 0 would be the process group */
+}
+
 static int add_rule(const struct compile *c, const struct sbx_rule *rule)
 {
 	struct scmp_arg_cmp cmp[SBX_ARGS_MAX];
@@ -102,12 +119,16 @@ static int add_rule(const struct compile *c, const struct sbx_rule *rule)
 
 	for (i = 0; i < rule->n_args; i++) {
 		const struct sbx_arg *arg = &rule->args[i];
+		uint64_t value;
 
+		if (!get_value(c, arg, &value)) {
+			return -EINVAL;
+		}
 		cmp[i] = (struct scmp_arg_cmp){
 			.arg = arg->index,
 			.op = SCMP_CMP_MASKED_EQ,
 			.datum_a = arg->mask,
-			.datum_b = arg->value == SBX_VALUE_TGID ? (uint32_t)c->pid : arg->value,
+			.datum_b = value,
 		};
 	}
 	ret = seccomp_rule_add_exact_array(c->ctx, SCMP_ACT_ALLOW, rule->nr, rule->n_args, cmp);

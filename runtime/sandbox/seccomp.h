@@ -32,11 +32,18 @@ enum sbx_role {
 	SBX_ROLE_VMM,	    /* the vmm's main thread afterwards */
 	SBX_ROLE_VCPU,
 	SBX_ROLE_FS,
+	SBX_ROLE_PROXY, /* a foreground `exec` once its process runs */
 	SBX_ROLE_COUNT,
 };
 
-/** sbx_role_name() - "shim", "vmm-start", "vmm", "vcpu", "fs" */
+/** sbx_role_name() - "shim", "vmm-start", "vmm", "vcpu", "fs", "proxy" */
 const char *sbx_role_name(enum sbx_role role);
+
+/**
+ * sbx_seccomp_child() - the one process that SBX_ROLE_PROXY may signal, from its filter's building on
+ * @pid: a child not reaped yet, or nobody knows who that is
+ */
+void sbx_seccomp_child(pid_t pid);
 
 struct sock_filter;
 
@@ -56,7 +63,8 @@ struct sbx_filter {
  * @pid:  thread group that tgkill() is allowed for
  * @out:  to be released with sbx_filter_finish()
  *
- * Return: 0, -EINVAL when the lists contradict the rules in seccomp_roles.h, or -errno.
+ * Return: 0, -EINVAL when the lists contradict the rules in seccomp_roles.h or name a child that
+ * was not told, or -errno.
  */
 int sbx_filter_build(enum sbx_role role, pid_t pid, struct sbx_filter *out)
 	__attribute__((warn_unused_result));

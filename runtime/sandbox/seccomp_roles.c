@@ -39,6 +39,7 @@
 #define SYS_IF(name, a)		{.nr = __NR_##name, .n_args = 1, .args = {a}}
 #define SYS_IF2(name, a, b)	{.nr = __NR_##name, .n_args = 2, .args = {a, b}}
 #define IOCTL(request)		SYS_IF(ioctl, ARG32(1, request))
+#define MADVISE(advice)		SYS_IF(madvise, ARG32(2, advice))
 #define FCNTL(command)		SYS_IF(fcntl, ARG32(1, command))
 
 #define RULES(array)	{.rules = (array), .n = VR_ARRAY_SIZE(array)}
@@ -74,11 +75,14 @@ static const struct sbx_rule every_role[] = {
 /* ---- roles with a heap (all but shim) ---- */
 
 static const struct sbx_rule heap[] = {
-	SYS_IF(mmap, ARG_WITHOUT(2, PROT_EXEC)),     /* malloc, thread stacks; no new code */
+	/* malloc, thread stacks; no new code, and no file: what a role maps it has before */
+	SYS_IF2(mmap, ARG_WITHOUT(2, PROT_EXEC), ARG(3, MAP_ANONYMOUS, MAP_ANONYMOUS)),
 	SYS_IF(mprotect, ARG_WITHOUT(2, PROT_EXEC)), /* malloc arenas, stack guards; no new code */
 	SYS(munmap),				     /* free(), end of threads, teardown */
 	SYS(mremap),		/* realloc() of large blocks; keeps protection */
-	SYS(madvise),		/* free(), end of threads; balloon pages of guest RAM */
+	MADVISE(MADV_DONTNEED), /* free(), end of threads; not MADV_MERGEABLE, which tells others */
+	MADVISE(MADV_FREE),	/* free() of other libcs */
+	MADVISE(MADV_HUGEPAGE), /* malloc, where its tunables ask for it */
 	SYS(getrandom),		/* malloc's tcache key; virtio-rng; generation numbers */
 	SYS(sched_yield),	/* glibc's and our own bounded spinning */
 	SYS(rt_sigaction),	/* abort() resets SIGABRT; the kick signal's handler */
@@ -124,6 +128,7 @@ static const struct sbx_rule vmm[] = {
 	SYS(shutdown),		     /* one direction of stdio sockets */
 	SYS(getsockopt),	     /* SO_PEERCRED of a control connection, SO_ERROR */
 	SYS(timerfd_settime),	     /* the loop's timers */
+	MADVISE(MADV_REMOVE),	     /* the balloon: pages of guest RAM go back */
 	IOCTL(FIONREAD),	     /* bytes waiting in a pipe or tty */
 	IOCTL(TIOCGWINSZ),	     /* terminal size */
 	IOCTL(TIOCSWINSZ),	     /* the size of the host's side of the pty */
@@ -234,6 +239,21 @@ static const struct sbx_rule fs[] = {
 	SYS(capset),		/* the same; can never add what the stage dropped */
 };
 
+/* ---- proxy: a foreground `exec` that stands in for its process; nothing but the relay ---- */
+
+static const struct sbx_rule proxy[] = {
+	SYS(poll),	   /* the terminals, and signals */
+	SYS(ppoll),	   /* the same */
+	SYS(wait4),	   /* its shim's status */
+	SYS(munmap),	   /* exit() */
+	IOCTL(TIOCGWINSZ), /* our terminal's size */
+	IOCTL(TIOCSWINSZ), /* becomes the guest's */
+	IOCTL(TCSETSW),	   /* our terminal as it was before */
+	IOCTL(TCGETS),	   /* tcsetattr() of some C libraries looks whether it worked */
+	/* Signals are passed on, to its shim and nobody else. */
+	SYS_IF(kill, ARG(0, 0xffffffffull, SBX_VALUE_CHILD)),
+};
+
 /* ---- what the code declares ---- */
 
 #define SBX_SYSCALL(name) __NR_##name,
@@ -291,14 +311,20 @@ const struct sbx_role_def sbx_role_defs[SBX_ROLE_COUNT] = {
 			.by_hand = {RULES(every_role), RULES(heap), RULES(fs)},
 			.declared = {NUMBERS(declared_fs)},
 		},
+	[SBX_ROLE_PROXY] =
+		{
+			.name = "proxy",
+			.by_hand = {RULES(every_role), RULES(proxy)},
+		},
 };
 
 /* ---- rules about the rules ---- */
 
 /* Powerful with the wrong arguments. */
 static const int guarded[] = {
-	__NR_ioctl,  __NR_fcntl,  __NR_mmap,	__NR_mprotect,	__NR_clone,   __NR_prctl,
-	__NR_tgkill, __NR_sendto, __NR_seccomp, __NR_prlimit64, __NR_mknodat, __NR_unshare,
+	__NR_ioctl,   __NR_fcntl,   __NR_mmap,	  __NR_mprotect, __NR_clone,
+	__NR_prctl,   __NR_tgkill,  __NR_sendto,  __NR_seccomp,	 __NR_prlimit64,
+	__NR_mknodat, __NR_unshare, __NR_madvise, __NR_kill,
 };
 
 /*
@@ -314,7 +340,6 @@ static const int never[] = {
 	__NR_ptrace,
 	__NR_process_vm_readv,
 	__NR_process_vm_writev,
-	__NR_kill,
 	__NR_tkill,
 	__NR_pidfd_open,
 	__NR_pidfd_getfd,

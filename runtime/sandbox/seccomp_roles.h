@@ -28,6 +28,9 @@
 /** SBX_VALUE_TGID - in sbx_arg.value: the pid given to sbx_filter_build() */
 #define SBX_VALUE_TGID UINT64_MAX
 
+/** SBX_VALUE_CHILD - likewise: the pid given to sbx_seccomp_child() */
+#define SBX_VALUE_CHILD (UINT64_MAX - 1)
+
 /** struct sbx_arg - (argument & mask) == value */
 struct sbx_arg {
 	uint32_t index;

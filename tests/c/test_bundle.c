@@ -105,19 +105,26 @@ static void configuration_is_found(void **state)
 	struct vr_err err = VR_ERR_INIT;
 	struct oci_spec *spec = NULL;
 	char expected[PATH_MAX + 64];
+	char *text = NULL;
+	size_t len;
 
 	(void)state;
-	assert_int_equal(oci_bundle_spec(&b, NULL, &spec, &err), -ENOENT);
+	assert_int_equal(oci_bundle_spec(&b, NULL, &spec, &text, &len, &err), -ENOENT);
 	(void)snprintf(expected, sizeof(expected), "no config.json in bundle '%s'", b.path);
 	assert_message(err, expected);
 	write_file("b/config.json", "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"rootfs\"}}");
-	assert_no_error(oci_bundle_spec(&b, NULL, &spec, &err), err);
+	assert_no_error(oci_bundle_spec(&b, NULL, &spec, &text, &len, &err), err);
 	assert_string_equal(spec->name, "config.json");
+	assert_int_equal(len, strlen(text));
+	write_file("b/config.json", "{}"); /* too late: what was read is what counts */
+	assert_string_equal(text, "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"rootfs\"}}");
 	oci_spec_free(spec);
+	free(text);
 	write_file("c.json", "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"x\"}}");
-	assert_no_error(oci_bundle_spec(&b, at("c.json"), &spec, &err), err);
+	assert_no_error(oci_bundle_spec(&b, at("c.json"), &spec, &text, &len, &err), err);
 	assert_string_equal(spec->root->path, "x");
 	oci_spec_free(spec);
+	free(text);
 	oci_bundle_close(&b);
 }
 
@@ -127,6 +134,8 @@ static void a_configuration_that_is_no_file_is_refused(void **state)
 	struct oci_bundle b = open_ok(at("b"));
 	struct oci_spec *spec = NULL;
 	char fifo[PATH_MAX + 64];
+	char *text;
+	size_t len;
 
 	(void)state;
 	(void)snprintf(fifo, sizeof(fifo), "%s", at("fifo"));
@@ -137,7 +146,7 @@ static void a_configuration_that_is_no_file_is_refused(void **state)
 		char expected[2 * PATH_MAX];
 
 		(void)snprintf(expected, sizeof(expected), "open '%s': not a regular file", name);
-		assert_int_equal(oci_bundle_spec(&b, name, &spec, &err), -EINVAL);
+		assert_int_equal(oci_bundle_spec(&b, name, &spec, &text, &len, &err), -EINVAL);
 		assert_message(err, expected);
 	}
 	(void)unlink(fifo);

@@ -89,6 +89,7 @@ static int flags(void *arg)
 	CHECK(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
 	CHECK(sbx_undumpable() == 0);
 	CHECK(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
+	CHECK(sbx_no_new_code() == 0 && sbx_no_new_code() == 0); /* a second time is as good */
 	return 0;
 }
 
@@ -102,6 +103,8 @@ static int limits(void *arg)
 	CHECK(getrlimit(RLIMIT_CORE, &rl) == 0 && rl.rlim_max == 1);
 	CHECK(getrlimit(RLIMIT_MEMLOCK, &rl) == 0 && rl.rlim_max == 0);
 	CHECK(getrlimit(RLIMIT_MSGQUEUE, &rl) == 0 && rl.rlim_max == 0);
+	CHECK(getrlimit(RLIMIT_RTPRIO, &rl) == 0 && rl.rlim_max == 0);
+	CHECK(getrlimit(RLIMIT_NICE, &rl) == 0 && rl.rlim_max == 0);
 	CHECK(sbx_caps_keep(NULL, 0) == 0);
 	CHECK(sbx_limits(200) == 0); /* can't be raised any more: stays */
 	CHECK(getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_max == 100);

@@ -31,6 +31,7 @@
 #include "sandbox/seccomp_roles.h"
 
 #define FAKE_PID   4711
+#define FAKE_CHILD 4712
 #define X32_BIT	   0x40000000u
 #define NR_LIMIT   1024
 #define N_RANDOM   300
@@ -54,11 +55,18 @@ static bool in_numbers(const struct sbx_numbers *list, int nr)
 	return false;
 }
 
+static uint64_t value_of(const struct sbx_arg *arg)
+{
+	return arg->value == SBX_VALUE_TGID    ? FAKE_PID
+	       : arg->value == SBX_VALUE_CHILD ? FAKE_CHILD
+					       : arg->value;
+}
+
 static bool rule_matches(const struct sbx_rule *rule, const uint64_t *args)
 {
 	for (unsigned i = 0; i < rule->n_args; i++) {
 		const struct sbx_arg *arg = &rule->args[i];
-		uint64_t value = arg->value == SBX_VALUE_TGID ? FAKE_PID : arg->value;
+		uint64_t value = value_of(arg);
 
 		if ((args[arg->index] & arg->mask) != value) {
 			return false;
@@ -112,6 +120,7 @@ static uint32_t expected(enum sbx_role role, int nr, const uint64_t *args)
 
 static void build(enum sbx_role role, struct sbx_filter *f)
 {
+	sbx_seccomp_child(FAKE_CHILD);
 	assert_int_equal(sbx_filter_build(role, FAKE_PID, f), 0);
 	assert_true(f->len > 0 && f->len <= BPF_MAXINSNS);
 }
@@ -133,7 +142,7 @@ static void satisfy(const struct sbx_rule *rule, uint64_t *args, uint64_t *state
 	}
 	for (unsigned i = 0; i < rule->n_args; i++) {
 		const struct sbx_arg *arg = &rule->args[i];
-		uint64_t value = arg->value == SBX_VALUE_TGID ? FAKE_PID : arg->value;
+		uint64_t value = value_of(arg);
 
 		args[arg->index] = (args[arg->index] & ~arg->mask) | value;
 	}
@@ -234,6 +243,74 @@ static void arguments_are_decided_as_listed(void **state)
 	}
 }
 
+/* One argument of a satisfied rule with other words: the right half with each wrong other half. */
+static void try_words(enum sbx_role role, const struct sbx_filter *f, const struct sbx_rule *rule,
+		      const struct sbx_arg *arg, uint64_t *args)
+{
+	const uint64_t right = args[arg->index];
+	const uint32_t hi = (uint32_t)(right >> 32);
+	const uint32_t lo = (uint32_t)right;
+	const uint32_t words[] = {lo, lo + 1,	  lo - 1,      ~lo,	   hi,	hi + 1,		 0,
+				  1,  0x7fffffff, 0x80000000u, 0xffffffff, ~hi, lo ^ 0x80000000u};
+
+	for (size_t h = 0; h < VR_ARRAY_SIZE(words); h++) {
+		for (size_t l = 0; l < VR_ARRAY_SIZE(words); l++) {
+			args[arg->index] = (uint64_t)words[h] << 32 | words[l];
+			assert_int_equal(decide(f, rule->nr, args), expected(role, rule->nr, args));
+		}
+	}
+	args[arg->index] = right;
+}
+
+/*
+ * libseccomp before 2.6.1 could merge 64-bit comparisons of several rules into one that lets
+ * more through: by the wrong half of an argument. So: all halves beside each value of each role.
+ */
+static void halves_of_arguments_are_told_apart(void **state)
+{
+	uint64_t random = 6364136223846793005ull;
+
+	(void)state;
+	for (unsigned role = 0; role < SBX_ROLE_COUNT; role++) {
+		const struct sbx_role_def *def = &sbx_role_defs[role];
+		struct sbx_filter f;
+
+		build(role, &f);
+		for (size_t p = 0; p < SBX_ROLE_PARTS; p++) {
+			for (size_t i = 0; i < def->by_hand[p].n; i++) {
+				const struct sbx_rule *rule = &def->by_hand[p].rules[i];
+				uint64_t args[N_ARGS];
+
+				satisfy(rule, args, &random);
+				for (unsigned a = 0; a < rule->n_args; a++) {
+					try_words(role, &f, rule, &rule->args[a], args);
+				}
+			}
+		}
+		sbx_filter_finish(&f);
+	}
+}
+
+/* What the machine sees is 32 bits wide in the kernel: what is above must not matter, or be zero. */
+static void request_numbers_have_32_bits(void **state)
+{
+	(void)state;
+	for (unsigned role = 0; role < SBX_ROLE_COUNT; role++) {
+		const struct sbx_role_def *def = &sbx_role_defs[role];
+
+		for (size_t p = 0; p < SBX_ROLE_PARTS; p++) {
+			for (size_t i = 0; i < def->by_hand[p].n; i++) {
+				const struct sbx_rule *rule = &def->by_hand[p].rules[i];
+
+				if (rule->nr == __NR_ioctl || rule->nr == __NR_fcntl ||
+				    rule->nr == __NR_madvise) {
+					assert_int_equal(rule->args[0].mask, 0xffffffffu);
+				}
+			}
+		}
+	}
+}
+
 static void other_architectures_are_refused(void **state)
 {
 	static const uint32_t archs[] = {AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64, 0, 0xffffffffu};
@@ -318,6 +395,9 @@ static void bad_roles_are_refused(void **state)
 
 	(void)state;
 	assert_int_equal(sbx_filter_build(SBX_ROLE_COUNT, 1, &f), -EINVAL);
+	sbx_seccomp_child(0); /* signals would go to the process group */
+	assert_int_equal(sbx_filter_build(SBX_ROLE_PROXY, 1, &f), -EINVAL);
+	sbx_seccomp_child(FAKE_CHILD);
 	assert_int_equal(sbx_seccomp_thread(SBX_ROLE_COUNT), -EINVAL);
 	assert_int_equal(sbx_seccomp_thread(SBX_ROLE_SHIM), -EINVAL); /* not prepared */
 	assert_string_equal(sbx_role_name(SBX_ROLE_COUNT), "?");
@@ -403,6 +483,10 @@ static void kernel_kills_what_is_not(void **state)
 		{SBX_ROLE_VMM_START, __NR_clone, {CLONE_NEWUSER | SIGCHLD}, "new user namespace"},
 		{SBX_ROLE_VMM_START, __NR_seccomp, {SECCOMP_SET_MODE_FILTER, 8}, "listener"},
 		{SBX_ROLE_VMM, __NR_mmap, {0, 4096, PROT_READ | PROT_EXEC}, "executable memory"},
+		{SBX_ROLE_VMM, __NR_mmap, {0, 4096, PROT_READ, MAP_SHARED, 0}, "map a file"},
+		{SBX_ROLE_FS, __NR_mmap, {0, 4096, PROT_READ, MAP_PRIVATE, 0}, "map a file"},
+		{SBX_ROLE_VMM, __NR_madvise, {0, 4096, MADV_MERGEABLE}, "share equal pages"},
+		{SBX_ROLE_FS, __NR_madvise, {0, 4096, MADV_REMOVE}, "punch guest memory"},
 		{SBX_ROLE_VMM, __NR_mprotect, {0, 4096, PROT_EXEC}, "memory made executable"},
 		{SBX_ROLE_VMM, __NR_prctl, {PR_SET_DUMPABLE, 1}, "become dumpable"},
 		{SBX_ROLE_VMM, __NR_fcntl, {0, F_SETOWN, 1}, "signals through F_SETOWN"},
@@ -423,6 +507,11 @@ static void kernel_kills_what_is_not(void **state)
 		{SBX_ROLE_FS, __NR_open_by_handle_at, {-1, 0, 0}, "open by handle"},
 		{SBX_ROLE_FS, __NR_mount, {0}, "mount"},
 		{SBX_ROLE_FS, __NR_setresuid, {0, 0, 0}, "change all uids"},
+		{SBX_ROLE_PROXY, __NR_openat, {AT_FDCWD, (long)"/", O_RDONLY}, "open a file"},
+		{SBX_ROLE_PROXY, __NR_kill, {1, 0}, "signal another process"},
+		{SBX_ROLE_PROXY, __NR_kill, {-FAKE_CHILD, 0}, "signal a process group"},
+		{SBX_ROLE_PROXY, __NR_kill, {0, 0}, "signal its process group"},
+		{SBX_ROLE_PROXY, __NR_ioctl, {0, TIOCSTI}, "type into its terminal"},
 		{SBX_ROLE_SHIM, __NR_mmap, {0, 4096, PROT_READ}, "memory"},
 		{SBX_ROLE_SHIM, __NR_openat, {AT_FDCWD, (long)"/", O_RDONLY}, "open a file"},
 		{SBX_ROLE_SHIM, __NR_kill, {-1, SIGKILL}, "kill"},
@@ -522,6 +611,8 @@ int main(void)
 		cmocka_unit_test(declarations_obey_the_rules),
 		cmocka_unit_test(every_call_is_decided_as_listed),
 		cmocka_unit_test(arguments_are_decided_as_listed),
+		cmocka_unit_test(halves_of_arguments_are_told_apart),
+		cmocka_unit_test(request_numbers_have_32_bits),
 		cmocka_unit_test(other_architectures_are_refused),
 		cmocka_unit_test(no_role_has_a_forbidden_call),
 		cmocka_unit_test(start_filter_covers_both_later_ones),

@@ -157,6 +157,7 @@ static size_t foreground_run(void (*shim)(int slave), bool tty, const char *in, 
 
 	assert_int_equal(pipe(to), 0);
 	assert_int_equal(pipe(from), 0);
+	(void)fflush(NULL); /* the child exits with all that libc has to do then */
 	pid = fork();
 	if (pid == 0) {
 		struct console c = {.master = -1, .slave = -1};
@@ -186,7 +187,7 @@ static size_t foreground_run(void (*shim)(int slave), bool tty, const char *in, 
 		close(ready[0]);
 		foreground_signals(child);
 		close(ready[1]);
-		_exit(foreground_wait(child, c.master));
+		exit(foreground_wait(child, c.master, true)); /* as `exec` does, in its cage */
 	}
 	close(to[0]);
 	close(from[1]);

@@ -157,7 +157,16 @@ static void foreign_roots_are_refused(void **state)
 		(void)snprintf(expected, sizeof(expected),
 			       "state directory '%s/open' belongs to uid 12345, not to us", tmp);
 		assert_message(err, expected);
+		assert_int_equal(chown(at("open"), 0, 12345), 0);
+		assert_int_equal(chmod(at("open"), 0770), 0);
+		assert_int_equal(oci_root_open(at("open"), true, &fd, &err), -EPERM);
+		(void)snprintf(expected, sizeof(expected),
+			       "state directory '%s/open' is writable by group 12345", tmp);
+		assert_message(err, expected);
 		assert_int_equal(chown(at("open"), 0, 0), 0);
+		assert_no_error(oci_root_open(at("open"), true, &fd, &err), err); /* our own */
+		close(fd);
+		fd = -1;
 	}
 	assert_int_equal(fd, -1);
 }
@@ -215,6 +224,22 @@ static void same_id_twice_is_refused(void **state)
 	assert_int_equal(oci_container_create(root_fd, "a/b", &d, &err), -EINVAL);
 	assert_int_equal(oci_container_open(root_fd, "a/b", &d, &err), -EINVAL);
 	assert_message(err, "invalid container ID format: 'a/b'");
+}
+
+/* In a directory of our own, but a name is an id only if it is what it names. */
+static void a_link_is_no_container(void **state)
+{
+	struct oci_container real = create("real");
+	struct oci_container c = OCI_CONTAINER_INIT;
+	struct vr_err err = VR_ERR_INIT;
+
+	(void)state;
+	assert_int_equal(symlinkat("real", root_fd, "linked"), 0);
+	assert_true(oci_container_open(root_fd, "linked", &c, &err) < 0);
+	assert_true(err.code == ELOOP || err.code == ENOTDIR);
+	assert_int_equal(oci_container_create(root_fd, "linked", &c, &err), -EEXIST);
+	assert_int_equal(unlinkat(root_fd, "linked", 0), 0);
+	destroy(&real);
 }
 
 static void lock_excludes_others(void **state)
@@ -521,6 +546,7 @@ int main(void)
 		cmocka_unit_test(foreign_roots_are_refused),
 		cmocka_unit_test(default_root_depends_on_who_asks),
 		cmocka_unit_test(same_id_twice_is_refused),
+		cmocka_unit_test(a_link_is_no_container),
 		cmocka_unit_test(lock_excludes_others),
 		cmocka_unit_test(close_unlocks_although_a_role_holds_the_fd),
 		cmocka_unit_test(who_waited_for_a_removed_container_is_told),

@@ -1,0 +1,177 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Roles that were taken over: a build of the runtime whose roles try to get out of their cages,
+# and what a caller's image, descriptors, environment and state directory could do to them.
+# as long as: 8
+
+load helpers
+
+EVIL=${VOLT%/*}/escape/volt-runc
+
+setup() {
+	setup_common
+	make_bundle "$BATS_TEST_TMPDIR/b" sleep 1000
+}
+
+teardown() {
+	rm -rf /tmp/volt-evil-role-* /tmp/rootfs /tmp/secret
+	teardown_common
+}
+
+# evil ROLE VERB... - the runtime with that role's hook
+evil() {
+	VOLT_EVIL=$1 VOLT_EVIL_OUT=$BATS_TEST_TMPDIR/tried timeout -k 10 "$LIMIT" \
+		"$EVIL" --root "$VOLT_ROOT" "${@:2}"
+}
+
+# evil_create ROLE ID - its streams are not the test's, which have to end
+evil_create() {
+	evil "$1" create --bundle "$BATS_TEST_TMPDIR/b" "$2" < /dev/null > "$BATS_TEST_TMPDIR/create.log" 2>&1
+}
+
+@test "all attempts from all roles of a container fail as docs/SANDBOX.md has them" {
+	mkdir -p /tmp/rootfs
+	touch /tmp/secret
+	evil_create all c1 || cat "$BATS_TEST_TMPDIR/create.log"
+	grep -v '^ok' "$BATS_TEST_TMPDIR/tried" || true
+	cut -d: -f1 "$BATS_TEST_TMPDIR/tried" | sort | uniq -c
+	! grep -q -v '^ok' "$BATS_TEST_TMPDIR/tried"
+	# each role with all of Landlock, with its first version, and without
+	for place in 'vmm, final (Landlock [^0]' 'vmm, started (Landlock [^01]' 'vmm, started (Landlock 1' \
+		'vmm, started (Landlock 0' 'vcpu (Landlock [^0]' 'fs, final (Landlock [^01]' 'fs, final (Landlock 1' \
+		'fs, final (Landlock 0' 'shim, final (Landlock [^01]' 'shim, final (Landlock 0'; do
+		[ "$(grep -c "^ok $place" "$BATS_TEST_TMPDIR/tried")" -gt 90 ]
+	done
+	# the container itself is none the worse for it, and its exec's shim and itself are caged the same
+	volt start c1
+	evil all exec c1 true
+	! grep -q -v '^ok' "$BATS_TEST_TMPDIR/tried"
+	[ "$(grep -c '^ok shim, final' "$BATS_TEST_TMPDIR/tried")" -gt 270 ]
+	[ "$(grep -c '^ok proxy, final' "$BATS_TEST_TMPDIR/tried")" -gt 270 ]
+	volt delete --force c1
+}
+
+@test "a role that opens a file or a socket ends, and its container with it" {
+	for role in shim fs vmm vcpu; do
+		! evil_create "$role" c1
+		cat "$BATS_TEST_TMPDIR/create.log"
+		[ "$(cat "$BATS_TEST_TMPDIR/tried")" = "$role ended" ]
+		wait_for 20 no_roles
+		[ ! -e "$VOLT_ROOT/c1" ]
+	done
+}
+
+@test "the product has no trace of the hooks" {
+	grep -q VOLT_EVIL "$EVIL"
+	! grep -q -e VOLT_EVIL -e evil_ "$VOLT"
+}
+
+# reaches_nothing PID - none of its descriptors but those that roles have
+reaches_nothing() {
+	local fd link
+	for fd in /proc/"$1"/fd/*; do
+		link=$(readlink "$fd") || continue # closed since
+		case $link in
+		/rootfs* | /mounts*) [[ $(< "/proc/$1/comm") == volt-fs ]] || return 1 ;;
+		/dev/null | / | socket:* | anon_inode:* | "$VOLT_ROOT"/c1/alive | "$VOLT_ROOT"/c1/reason) ;;
+		"$BATS_TEST_TMPDIR"/create.log) ;; # its stdout and stderr
+		*)
+			echo "$(tr '\0' ' ' < "/proc/$1/cmdline"): $fd -> $link"
+			return 1
+			;;
+		esac
+	done
+}
+
+# forge_state PID - what the state names is another process now, with that number but not that start
+forge_state() {
+	jq --argjson pid "$1" '.shim.pid = $pid | .vmm.pid = $pid | .fs.pid = $pid' \
+		"$VOLT_ROOT/c1/state.json" > "$BATS_TEST_TMPDIR/forged"
+	cat "$BATS_TEST_TMPDIR/forged" > "$VOLT_ROOT/c1/state.json"
+}
+
+@test "links in the image lead nowhere, and of the caller only its streams reach a role" {
+	outside=$BATS_TEST_TMPDIR/outside
+	mkdir -p "$outside/data"
+	echo kept > "$outside/file"
+	( cd "$BATS_TEST_TMPDIR/b/rootfs"
+		rm -rf data mnt
+		ln -s "$outside/data" data                          # absolute
+		ln -s "../../../../../../../../../../$outside" up   # out of everything
+		ln -s "$outside/file" single
+		mkdir -p sub && ln -s ../../../.. sub/dots )
+	echo source > "$BATS_TEST_TMPDIR/source"
+	mkdir "$BATS_TEST_TMPDIR/dir"
+	edit_config "$BATS_TEST_TMPDIR/b" '.mounts += [
+		{destination: "/data/new", type: "bind", source: $dir, options: ["rbind"]},
+		{destination: "/up/made", type: "tmpfs", source: "tmpfs"},
+		{destination: "/sub/dots/sub/bound", type: "bind", source: $file, options: ["bind", "ro"]},
+		{destination: "/single", type: "bind", source: $file, options: ["bind"]}]' \
+		--arg dir "$BATS_TEST_TMPDIR/dir" --arg file "$BATS_TEST_TMPDIR/source"
+	exec 7< /etc/passwd 9<> "$BATS_TEST_TMPDIR/open"
+	VOLT_SECRET=of-the-engine LD_PRELOAD=/no/such.so LD_LIBRARY_PATH=$outside \
+		create "$BATS_TEST_TMPDIR/b" c1
+	exec 7<&- 9<&-
+	volt start c1
+	for role in shim vmm fs; do
+		pid=$(role_pid $role c1)
+		reaches_nothing "$pid"
+		[ -z "$(tr -d '\0' < "/proc/$pid/environ")" ]
+		[ "$(readlink "/proc/$pid/cwd")" = / ]
+		[ "$(awk '/^Max core/ {print $6}' "/proc/$pid/limits")" -le 1 ]
+	done
+	# nothing was made, or bound, on the host's side of a link
+	[ "$(cd "$outside" && find . | sort | tr '\n' ' ')" = '. ./data ./file ' ]
+	[ "$(cat "$outside/file")" = kept ]
+	! grep -q "$outside" /proc/self/mountinfo
+	say_run volt exec c1 sh -c 'cat /single /sub/bound; echo written > /single'
+	[[ $output == source$'\n'source* ]]
+	[ "$(cat "$outside/file")" = kept ]
+
+	# pid reuse: the number is another process's now, whatever was seen before
+	volt kill c1 KILL
+	wait_for_status c1 stopped
+	wait_for 20 no_roles
+	sleep 1000 3>&- &
+	forge_state $!
+	[ "$(status_of c1)" = stopped ]
+	! volt kill c1 KILL
+	volt delete --force c1
+	kill -0 $!
+	kill $!
+}
+
+@test "/dev and /proc of the image as links to the host's" {
+	outside=$BATS_TEST_TMPDIR/outside
+	mkdir -p "$outside"
+	( cd "$BATS_TEST_TMPDIR/b/rootfs" && rm -rf dev proc && ln -s "$outside" dev && ln -s "$outside" proc )
+	say_run create "$BATS_TEST_TMPDIR/b" c1
+	[ -z "$(ls -A "$outside")" ]
+	! grep -q "$outside" /proc/self/mountinfo
+	volt delete --force c1
+}
+
+@test "state directories that are links or somebody else's, and containers that are links, are refused" {
+	mkdir -m 700 "$BATS_TEST_TMPDIR/other" "$VOLT_ROOT/real"
+	ln -s "$VOLT_ROOT" "$BATS_TEST_TMPDIR/link"
+	ln -s real "$VOLT_ROOT/c2"
+	for verb in "list" "state c2" "create --bundle $BATS_TEST_TMPDIR/b c3"; do
+		# shellcheck disable=SC2086 # words
+		say_run "$VOLT" --root "$BATS_TEST_TMPDIR/link" $verb
+		[ "$status" -ne 0 ]
+		[[ $output == *"open state directory"* ]]
+	done
+	say_run volt state c2
+	[ "$status" -ne 0 ]
+	say_run volt delete --force c2
+	[ -d "$VOLT_ROOT/real" ]
+	for owner in 12345:0 0:0; do
+		chown "$owner" "$BATS_TEST_TMPDIR/other"
+		[ "$owner" = 12345:0 ] || chmod 777 "$BATS_TEST_TMPDIR/other"
+		say_run "$VOLT" --root "$BATS_TEST_TMPDIR/other" create --bundle "$BATS_TEST_TMPDIR/b" c3
+		[ "$status" -ne 0 ]
+		[[ $output == *"state directory"*"$BATS_TEST_TMPDIR/other"* ]]
+		[ -z "$(ls -A "$BATS_TEST_TMPDIR/other")" ]
+	done
+	rm -rf "$VOLT_ROOT/c2" "$VOLT_ROOT/real"
+}
