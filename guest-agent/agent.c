@@ -80,7 +80,7 @@ static void on_proc_event(struct agent *a, uint64_t ref, uint32_t events)
 	}
 	if (kind == REF_STATUS) {
 		proc_status(a, p);
-	} else if (stream < 3) {
+	} else if (stream < AP_STREAMS) {
 		stream_event(&p->streams[stream], kind == REF_HOST, events);
 	}
 }

@@ -66,7 +66,7 @@ struct proc {
 	uint64_t t_exit;
 	uint32_t n_rlimits;
 	struct ap_rlimit rlimits[AP_MAX_RLIMITS];
-	struct stream streams[3];
+	struct stream streams[AP_STREAMS]; /* 0 to 2, then passed descriptors */
 };
 
 /* States of the container; bits, for the table of permitted requests. */

@@ -108,6 +108,7 @@ static int frame_make(struct session *s, struct vr_err *err)
 	}
 	m->proc = 1; /* the vmm chooses */
 	m->process = s->process.plan;
+	passfds_plan(&s->o->fds, &m->process);
 	n = ap_encode_exec(m, 1, frame, AP_HEADER_LEN + AP_FRAME_MAX);
 	if (n < 0) {
 		return vr_err_set(err, (int)-n,
@@ -235,17 +236,18 @@ static int shim_start(struct session *s, struct vr_err *err)
 static int ask(struct session *s, struct vr_err *err)
 {
 	bool tty = (s->process.plan.flags & AP_P_TTY) != 0;
-	const int fds[CTL_EXEC_FDS] = {
+	int fds[CTL_FDS_MAX] = {
 		[CTL_EXEC_SHIM] = s->pair[1],
 		[CTL_EXEC_FRAME] = s->frame_fd,
 		[CTL_EXEC_STDIO] = s->stdio[0],
 		s->stdio[1],
 		s->stdio[2],
 	};
+	size_t n_fds = tty ? CTL_EXEC_FDS_TTY : CTL_EXEC_FDS;
 	struct ctl_call call = {
 		.req = {.type = CTL_EXEC, .pid = (uint32_t)s->shim, .terminal = tty},
 		.fds = fds,
-		.n_fds = tty ? CTL_EXEC_FDS_TTY : CTL_EXEC_FDS,
+		.n_fds = n_fds + passfds_list(&s->o->fds, fds + n_fds),
 		.timeout_ms = EXEC_TIMEOUT_MS,
 	};
 	int rc = ctl_call(s->c.dir.fd, &call, err);

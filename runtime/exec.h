@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "globals.h"
 #include "opts.h"
+#include "passfds.h"
 
 /**
  * struct exec_opts - what `exec` is asked for
@@ -39,6 +40,7 @@ struct exec_opts {
 	bool detach;
 	const char *pid_file;
 	const char *console_socket;
+	struct passfds fds;
 };
 
 /**

@@ -62,6 +62,7 @@ struct launch {
 	struct console console;
 	struct vmm_disk disks[VMM_DISKS_MAX];
 	int stdio[3];
+	void *listen_env; /* memory of the process's environment, or NULL */
 	int ns_fds[OCI_NS_COUNT];
 	unsigned n_ns_fds;
 	int shim_clone_flags;

@@ -116,6 +116,7 @@ void launch_finish(struct launch *l)
 	}
 	free(l->binds);
 	free(l->create_frame);
+	free(l->listen_env);
 	guest_plan_finish(&l->guest);
 	oci_spec_free(l->spec);
 }
@@ -369,11 +370,19 @@ static int encode_create(struct launch *l, struct vr_err *err)
 	size_t cap = AP_HEADER_LEN + AP_FRAME_MAX;
 	uint32_t bits;
 	long n;
+	int rc;
 
 	if (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits)) {
 		return vr_err_sys(err, errno, "get random bytes");
 	}
 	l->guest.container->process.port = AP_PORT_STDIO(bits);
+	if (l->guest.container->flags & AP_C_HAS_PROCESS) {
+		passfds_plan(l->o->fds, &l->guest.container->process);
+		rc = passfds_env(l->o->fds, &l->guest.container->process.env, &l->listen_env, err);
+		if (rc < 0) {
+			return rc;
+		}
+	}
 
 	l->create_frame = malloc(cap);
 	if (!l->create_frame) {

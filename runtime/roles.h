@@ -31,6 +31,7 @@
 
 #include "base/err.h"
 #include "net_attach.h"
+#include "passfds.h"
 #include "sandbox/tree.h"
 #include "vmm/virtq.h"
 
@@ -137,6 +138,7 @@ struct vmm_plan {
 	struct fs_wires wires;
 	bool tty;
 	int stdio[3];
+	const struct passfds *fds; /* of init; taken over */
 	const char *hostname;
 	bool readonly_root;
 	const struct vmm_disk *disks;

@@ -357,7 +357,8 @@ static int prepare(struct vmproc *p, struct vr_err *err)
 		plan->stdio[0],	 plan->stdio[1],     plan->stdio[2],	 plan->wires.kick_fd[1],
 		vr_log_fd(),
 	};
-	int keep[VR_ARRAY_SIZE(fixed) + VMM_DISKS_MAX + AP_MAX_LINKS * NET_TAP_MAX_QUEUES];
+	int keep[VR_ARRAY_SIZE(fixed) + VMM_DISKS_MAX + AP_MAX_LINKS * NET_TAP_MAX_QUEUES +
+		 2 * AP_MAX_FDS];
 	size_t n = VR_ARRAY_SIZE(fixed);
 	int rc;
 
@@ -371,6 +372,7 @@ static int prepare(struct vmproc *p, struct vr_err *err)
 		memcpy(keep + n, tap->fd, tap->n_queues * sizeof(keep[0]));
 		n += tap->n_queues;
 	}
+	n += passfds_list(plan->fds, keep + n);
 	role_stdio_null(plan->null_fd);
 	rc = sbx_close_fds(keep, n);
 	if (rc < 0) {

@@ -140,6 +140,11 @@ static int process_check(const void *obj)
 	if (p->port != 0 && p->port != AP_PORT_STDIO(p->port)) {
 		return -EPROTO;
 	}
+	for (uint32_t i = 0; i < p->n_fds; i++) {
+		if (p->fds[i] < AP_FD_IN || p->fds[i] > AP_FD_BOTH) {
+			return -EPROTO;
+		}
+	}
 	return has_filter == (p->n_seccomp > 0) ? 0 : -EPROTO;
 }
 
@@ -166,6 +171,7 @@ static const struct apc_field process_f[] = {
 	U16(20, ap_process, rows, UINT16_MAX),
 	U16(21, ap_process, cols, UINT16_MAX),
 	U32(22, ap_process, port, AP_PORT_STDIO(UINT32_MAX)),
+	U32_ARR(23, ap_process, fds, n_fds, AP_MAX_FDS),
 };
 TABLE(process_t, process_f, process_check);
 
