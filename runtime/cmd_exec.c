@@ -27,7 +27,7 @@ static int parse(int argc, char **argv, struct exec_opts *o, struct vr_err *err)
 		{"preserve-fds", 0, OPT_COUNT, &preserve_fds,
 		 "pass this many descriptors from 3 on: pipes and connected sockets"},
 		{"process-label", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
-		{"apparmor", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
+		{"apparmor", 0, OPT_STRING, &o->apparmor, "AppArmor profile of its shim"},
 		{"cgroup", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
 		{"no-subreaper", 0, OPT_IGNORED_SWITCH, NULL, NULL},
 	};

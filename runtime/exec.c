@@ -211,6 +211,7 @@ static int shim_start(struct session *s, struct vr_err *err)
 		.vmm_fd = s->pair[0],
 		.null_fd = s->null_fd,
 		.tty_fd = s->console.slave,
+		.apparmor = s->process.apparmor,
 	};
 	const char *cgroup = s->c.state.cgroup_path;
 	int rc;

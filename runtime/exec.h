@@ -40,6 +40,7 @@ struct exec_opts {
 	bool detach;
 	const char *pid_file;
 	const char *console_socket;
+	const char *apparmor;
 	struct passfds fds;
 };
 

@@ -257,6 +257,7 @@ int exec_process_load(int dirfd, const struct exec_opts *o, struct exec_process 
 	if (rc < 0) {
 		return rc;
 	}
+	out->apparmor = o->apparmor ? o->apparmor : proc->apparmor_profile;
 	l = out->spec->linux_;
 	if (l->personality) {
 		out->plan.flags |= AP_P_HAS_PERSONALITY;

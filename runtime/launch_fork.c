@@ -45,6 +45,7 @@ static void run_shim(struct launch *l)
 		.userns_fd = l->userns_fd,
 		.binds = l->binds,
 		.n_binds = (unsigned)l->guest.n_shares,
+		.apparmor = l->spec->process ? l->spec->process->apparmor_profile : NULL,
 	};
 
 	shim_main(&plan);

@@ -65,6 +65,7 @@ struct shim_plan {
 	int userns_fd; /* the container's, or -1 */
 	struct shim_bind *binds;
 	unsigned n_binds;
+	const char *apparmor; /* profile to change to, or NULL */
 };
 
 /**
@@ -78,6 +79,7 @@ struct shim_exec_plan {
 	int vmm_fd;
 	int null_fd;
 	int tty_fd;
+	const char *apparmor;
 };
 
 /** struct fs_wires - how the fs process takes part in a device of the vmm */
