@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "notify.h"
 #include "sys.h"
 
 #define EVENTS_AT_ONCE 64
@@ -113,6 +114,9 @@ static int dispatch(struct agent *a, const struct epoll_event *ev)
 		return on_control(a, ev->events);
 	case REF_SIGNALS:
 		on_signals(a);
+		return 0;
+	case REF_NOTIFY:
+		notify_event(a);
 		return 0;
 	default:
 		on_proc_event(a, ev->data.u64, ev->events);

@@ -90,6 +90,7 @@ struct agent {
 	int ep;
 	int signals;
 	int own_pid_ns;
+	int notify; /* datagrams of sd_notify(3), meant with AP_C_NOTIFY */
 	enum agent_state state;
 	bool frozen;
 	bool has_process;
@@ -107,6 +108,7 @@ enum ref_kind {
 	REF_STATUS,
 	REF_GUEST,
 	REF_HOST,
+	REF_NOTIFY,
 	REF_COUNT
 };
 

@@ -73,6 +73,7 @@ static void run_vmm(struct launch *l)
 		.tty = l->spec->process && l->spec->process->terminal,
 		.stdio = {l->stdio[0], l->stdio[1], l->stdio[2]},
 		.fds = l->o->fds,
+		.notify_fd = l->notify.fd,
 		.hostname = l->spec->hostname,
 		.stdio_port = l->guest.container->process.port,
 		.disks = l->disks,

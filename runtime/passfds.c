@@ -163,30 +163,17 @@ void passfds_plan(const struct passfds *p, struct ap_process *out)
 	memcpy(out->fds, p->kind, p->n * sizeof(out->fds[0]));
 }
 
-int passfds_env(const struct passfds *p, struct ap_strv *env, void **out_block, struct vr_err *err)
+size_t passfds_env(const struct passfds *p, const char *out[PASSFDS_ENV_MAX])
 {
-	static const char pid[] = "LISTEN_PID=1";
-	const char **vec;
-	char *text;
+	static char fds[32];
 
-	*out_block = NULL;
 	if (p->n_listen == 0) {
 		return 0;
 	}
-	vec = malloc((env->count + 2) * sizeof(*vec) + 32);
-	if (!vec) {
-		return vr_err_set(err, ENOMEM, "LISTEN_FDS: out of memory");
-	}
-	text = (char *)(vec + env->count + 2);
-	(void)snprintf(text, 32, "LISTEN_FDS=%u", p->n_listen); /* at most two digits */
-	if (env->count > 0) {
-		memcpy(vec, env->vec, env->count * sizeof(*vec));
-	}
-	vec[env->count] = text;
-	vec[env->count + 1] = pid;
-	*env = (struct ap_strv){.count = env->count + 2, .vec = vec};
-	*out_block = vec;
-	return 0;
+	(void)snprintf(fds, sizeof(fds), "LISTEN_FDS=%u", p->n_listen); /* two digits at most */
+	out[0] = fds;
+	out[1] = "LISTEN_PID=1";
+	return PASSFDS_ENV_MAX;
 }
 
 size_t passfds_list(const struct passfds *p, int out[2 * AP_MAX_FDS])

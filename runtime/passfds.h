@@ -51,13 +51,13 @@ int passfds_take(unsigned preserve, bool activation, struct passfds *out, struct
 void passfds_close(struct passfds *p);
 /** passfds_plan() - tell the agent of them */
 void passfds_plan(const struct passfds *p, struct ap_process *out);
+#define PASSFDS_ENV_MAX 2u
 /**
- * passfds_env() - LISTEN_FDS and LISTEN_PID for process 1 of the container, if there are any
- * @env:       replaced; the strings of the former are borrowed
- * @out_block: to be freed after @env's last use; NULL when nothing was changed
+ * passfds_env() - LISTEN_FDS and LISTEN_PID for process 1 of the container, if LISTEN_FDS named any
+ *
+ * Return: number of variables in @out; they are static.
  */
-int passfds_env(const struct passfds *p, struct ap_strv *env, void **out_block, struct vr_err *err)
-	__attribute__((warn_unused_result));
+size_t passfds_env(const struct passfds *p, const char *out[PASSFDS_ENV_MAX]);
 /** passfds_list() - those that are open, in the order of the process's. Return: number, <= 2 * n */
 size_t passfds_list(const struct passfds *p, int out[2 * AP_MAX_FDS]);
 

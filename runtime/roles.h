@@ -141,6 +141,7 @@ struct vmm_plan {
 	bool tty;
 	int stdio[3];
 	const struct passfds *fds; /* of init; taken over */
+	int notify_fd;		   /* connected to the service manager's socket, or -1 */
 	const char *hostname;
 	bool readonly_root;
 	const struct vmm_disk *disks;

@@ -355,7 +355,7 @@ static int prepare(struct vmproc *p, struct vr_err *err)
 		plan->reason_fd, plan->control_fd,   plan->kvm_fd,	 plan->kernel_fd,
 		plan->ram_fd,	 plan->initramfs_fd, plan->wires.irq_fd, plan->wires.kick_fd[0],
 		plan->stdio[0],	 plan->stdio[1],     plan->stdio[2],	 plan->wires.kick_fd[1],
-		vr_log_fd(),
+		vr_log_fd(),	 plan->notify_fd,
 	};
 	int keep[VR_ARRAY_SIZE(fixed) + VMM_DISKS_MAX + AP_MAX_LINKS * NET_TAP_MAX_QUEUES +
 		 2 * AP_MAX_FDS];

@@ -89,6 +89,7 @@ enum ap_type {
 	AP_MSG_HELLO = 0x81, /* first frame of the connection; id 0 */
 	AP_MSG_REPLY = 0x82, /* id of the request it answers; one for each request */
 	AP_MSG_EXIT = 0x83,  /* id 0 */
+	AP_MSG_NOTIFY = 0x84 /* id 0 */
 };
 
 /** struct ap_header - a frame's first AP_HEADER_LEN bytes */
@@ -195,6 +196,14 @@ struct ap_exit {
 	uint32_t signo;
 	bool oom;
 	uint64_t t_ns;
+};
+
+#define AP_NOTIFY_MAX  4096u		  /* bytes of a text */
+#define AP_NOTIFY_PATH "/run/volt/notify" /* the agent's socket, as source of a bind */
+
+/** struct ap_notify - sd_notify(3) from inside the container, see AP_C_NOTIFY; lines KEY=value */
+struct ap_notify {
+	const char *text;
 };
 
 enum ap_stat {
@@ -446,7 +455,8 @@ struct ap_hook {
 #define AP_C_READONLY_ROOT (1u << 0)
 #define AP_C_HAS_PROCESS   (1u << 1) /* without: START is refused */
 #define AP_C_TIME_OFFSETS  (1u << 2)
-#define AP_C_ALL	   0x7u
+#define AP_C_NOTIFY	   (1u << 3) /* make the socket AP_NOTIFY_PATH before the mounts */
+#define AP_C_ALL	   0xfu
 
 /* Clone flags a container may ask for (x86-64 Linux ABI); the guest's network is the container's */
 #define AP_NS_TIME   0x00000080u
@@ -672,6 +682,7 @@ AP_ENCODER long ap_encode_net(const struct ap_net *m, uint32_t id, void *buf, si
 AP_ENCODER long ap_encode_hello(const struct ap_hello *m, void *buf, size_t cap);
 AP_ENCODER long ap_encode_reply(const struct ap_reply *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_exit(const struct ap_exit *m, void *buf, size_t cap);
+AP_ENCODER long ap_encode_notify(const struct ap_notify *m, void *buf, size_t cap);
 /* Bodies of replies: no frame header; hand them to ap_reply.body. */
 AP_ENCODER long ap_encode_stats(const struct ap_stats *m, void *buf, size_t cap);
 AP_ENCODER long ap_encode_ps(const struct ap_ps_entry *m, size_t n, void *buf, size_t cap);
@@ -702,6 +713,8 @@ int ap_decode_hello(const void *p, size_t len, struct ap_hello *out)
 int ap_decode_reply(const void *p, size_t len, struct ap_reply *out)
 	__attribute__((warn_unused_result));
 int ap_decode_exit(const void *p, size_t len, struct ap_exit *out)
+	__attribute__((warn_unused_result));
+int ap_decode_notify(const void *p, size_t len, struct ap_notify *out)
 	__attribute__((warn_unused_result));
 int ap_decode_stats(const void *p, size_t len, struct ap_stats *out)
 	__attribute__((warn_unused_result));

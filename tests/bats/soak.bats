@@ -16,13 +16,16 @@ teardown() {
 }
 
 @test "four callers do random things to the same containers, some of them are killed: every answer is consistent" {
-	local dir=$BATS_TEST_TMPDIR
+	local dir=$BATS_TEST_TMPDIR status=0
 	make_bundle "$dir/long" sh -c 'trap "exit 3" TERM; sleep 100000 & wait'
 	make_bundle "$dir/short" sh -c 'exit 7'
 	for b in long short; do
 		edit_config "$dir/$b" '.linux.resources.memory.limit = 67108864'
 	done
 	mkdir "$dir/work"
-	"$SOAK" "$VOLT" "$VOLT_ROOT" "$dir/long" "$dir/short" "$dir/work" "${SOAK_N:-12}" "${SOAK_SEED:-1}" 3>&-
+	"$SOAK" "$VOLT" "$VOLT_ROOT" "$dir/long" "$dir/short" "$dir/work" "${SOAK_N:-12}" "${SOAK_SEED:-1}" 3>&- > "$dir/said" 2>&1 || status=$?
+	grep -E '^(soak|done)' "$dir/said" | sed 's/^/# /' >&3
+	cat "$dir/said"
+	[ "$status" -eq 0 ]
 	[ -z "$(ls "$VOLT_ROOT")" ]
 }

@@ -160,6 +160,29 @@ static void closed_stdin_is_told(void **state)
 	kill_and_stop(h);
 }
 
+/* Any program that writes into a datagram socket will do: logger does. */
+static void notifications_reach_the_host(void **state)
+{
+	struct ap_container *c = spec_container("logger -t me ready; exec sleep 30");
+	struct host *h;
+
+	(void)state;
+	c->flags |= AP_C_NOTIFY;
+	c->process.uid = 1000;
+	c->mounts[c->n_mounts++] = (struct ap_mount){.dest = "/dev/log",
+						     .type = "bind",
+						     .source = AP_NOTIFY_PATH,
+						     .share = AP_NO_SHARE,
+						     .flags = AP_M_FILE};
+	h = host_created(c);
+	host_go(h);
+	while (!h->notified[0]) {
+		assert_false(host_frame(h));
+	}
+	assert_non_null(strstr(h->notified, "me: ready"));
+	kill_and_stop(h);
+}
+
 static void passed_descriptors(void **state)
 {
 	struct host *h = idle_container();
@@ -555,6 +578,7 @@ int main(void)
 		cmocka_unit_test(streams_stay_apart),
 		cmocka_unit_test(early_reader_ends_the_writer),
 		cmocka_unit_test(closed_stdin_is_told),
+		cmocka_unit_test(notifications_reach_the_host),
 		cmocka_unit_test(passed_descriptors),
 		cmocka_unit_test(passed_descriptors_of_init_end_with_it),
 		cmocka_unit_test(a_host_that_closes_a_socket_is_noticed),

@@ -275,6 +275,25 @@ static void guest_messages_round_trip(void **state)
 	assert_int_equal(ap_encode_reply(&r, 8, frame, sizeof(frame)), -EINVAL);
 }
 
+static void a_notify_is_a_text_of_some_length(void **state)
+{
+	static char text[AP_NOTIFY_MAX + 2];
+	struct ap_notify m = {.text = text};
+	const uint8_t *p;
+	size_t len;
+
+	(void)state;
+	memset(text, 'x', AP_NOTIFY_MAX);
+	p = payload(ap_encode_notify(&m, frame, sizeof(frame)), AP_MSG_NOTIFY, 0, &len);
+	assert_int_equal(ap_decode_notify(p, len, &m), 0);
+	assert_string_equal(m.text, text);
+	assert_int_equal(ap_decode_notify(p, len - 1, &m), -EPROTO);
+	text[AP_NOTIFY_MAX] = 'x';
+	m.text = text;
+	assert_int_equal(ap_encode_notify(&m, frame, sizeof(frame)), -EINVAL);
+	assert_string_equal(ap_type_name(AP_MSG_NOTIFY), "notify");
+}
+
 static void passed_descriptors_are_of_a_kind(void **state)
 {
 	static struct ap_exec e;
@@ -524,6 +543,7 @@ int main(void)
 		cmocka_unit_test(guest_messages_round_trip),
 		cmocka_unit_test(stream_ports_are_of_their_own),
 		cmocka_unit_test(passed_descriptors_are_of_a_kind),
+		cmocka_unit_test(a_notify_is_a_text_of_some_length),
 		cmocka_unit_test(every_prefix_is_refused),
 		cmocka_unit_test(mutations_stay_inside),
 		cmocka_unit_test(tags_order_and_lengths),
