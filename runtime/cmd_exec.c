@@ -39,7 +39,7 @@ static int parse(int argc, char **argv, struct exec_opts *o, struct vr_err *err)
 	if (rc != 0) {
 		return rc;
 	}
-	rc = passfds_take(preserve_fds, false, &o->fds, err);
+	rc = passfds_take(preserve_fds, false, o->fds, err);
 	if (rc < 0) {
 		return vr_err_wrap(err, "exec");
 	}
@@ -51,7 +51,8 @@ static int parse(int argc, char **argv, struct exec_opts *o, struct vr_err *err)
 
 int cmd_exec(const struct globals *g, int argc, char **argv, struct vr_err *err)
 {
-	struct exec_opts o = {0};
+	struct passfds fds = {0};
+	struct exec_opts o = {.fds = &fds};
 	int rc = parse(argc, argv, &o, err);
 
 	if (rc == 0) {
@@ -59,7 +60,7 @@ int cmd_exec(const struct globals *g, int argc, char **argv, struct vr_err *err)
 	} else if (rc > 0) {
 		rc = 0; /* help was printed */
 	}
-	passfds_close(&o.fds);
+	passfds_close(&fds);
 	free(o.env.v);
 	free(o.caps.v);
 	free(o.gids.v);

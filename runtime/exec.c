@@ -78,6 +78,7 @@ static void session_let_go(struct session *s)
 	for (size_t i = 0; i < VR_ARRAY_SIZE(fds); i++) {
 		vr_close_reset(fds[i]);
 	}
+	passfds_close(s->o->fds);
 	console_close(&s->console);
 	exec_process_finish(&s->process);
 }
@@ -108,7 +109,7 @@ static int frame_make(struct session *s, struct vr_err *err)
 	}
 	m->proc = 1; /* the vmm chooses */
 	m->process = s->process.plan;
-	passfds_plan(&s->o->fds, &m->process);
+	passfds_plan(s->o->fds, &m->process);
 	n = ap_encode_exec(m, 1, frame, AP_HEADER_LEN + AP_FRAME_MAX);
 	if (n < 0) {
 		return vr_err_set(err, (int)-n,
@@ -248,7 +249,7 @@ static int ask(struct session *s, struct vr_err *err)
 	struct ctl_call call = {
 		.req = {.type = CTL_EXEC, .pid = (uint32_t)s->shim, .terminal = tty},
 		.fds = fds,
-		.n_fds = n_fds + passfds_list(&s->o->fds, fds + n_fds),
+		.n_fds = n_fds + passfds_list(s->o->fds, fds + n_fds),
 		.timeout_ms = EXEC_TIMEOUT_MS,
 	};
 	int rc = ctl_call(s->c.dir.fd, &call, err);

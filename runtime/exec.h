@@ -24,6 +24,7 @@
  * @no_new_privs:   switched on
  * @tty:            with a terminal
  * @detach:         don't wait for its end
+ * @apparmor:       profile of its shim instead of the configuration's
  */
 struct exec_opts {
 	const char *id;
@@ -41,7 +42,7 @@ struct exec_opts {
 	const char *pid_file;
 	const char *console_socket;
 	const char *apparmor;
-	struct passfds fds;
+	struct passfds *fds; /* closed when the vmm has them */
 };
 
 /**

@@ -98,7 +98,14 @@ teardown() {
 	chmod +x "$b/x"
 	echo there and back | timeout -k 10 "$LIMIT" socat -t 300 - "EXEC:$b/x,fdin=3,fdout=3" > "$out"
 	[ "$(cat "$out")" = "there and back" ]
-	echo x > "$out"
+	# Who reads from a pipe learns of its end when the process closes it, not when exec ends.
+	rm "$out"
+	volt exec --preserve-fds 1 c1 sh -c 'echo out >&3; exec 3>&-; until test -e /stop; do sleep 0.2; done' \
+		3> >(cat > "$out"; echo end >> "$out") < /dev/null > /dev/null &
+	wait_for 20 grep -qx end "$out"
+	[ "$(cat "$out")" = "$(printf 'out\nend')" ]
+	touch "$b/rootfs/stop"
+	wait $!
 	say_run volt exec --preserve-fds 1 c1 true 3< "$out"
 	[ "$status" -eq 255 ]
 	[[ "$output" == *"descriptor 3 is a file of the host"* ]]
