@@ -69,9 +69,9 @@ void vmproc_refuse(struct vmproc *p, const struct vr_err *err)
 	if (!p->committed && p->state == CTL_BOOTING) {
 		role_report(p->plan->report_fd, err);
 	} else {
-		if (p->committed) { /* before that `create` tells of the failure, and only it */
-			vr_error("%s", err->msg);
-		}
+		/* No error in the log: that has one for each command that failed, and callers take it
+		 * for the next one's. */
+		vr_info("%s", err->msg);
 		(void)!write(p->plan->reason_fd, err->msg,
 			     strlen(err->msg)); /* for `state`, best effort */
 	}

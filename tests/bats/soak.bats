@@ -23,7 +23,7 @@ teardown() {
 		edit_config "$dir/$b" '.linux.resources.memory.limit = 67108864'
 	done
 	mkdir "$dir/work"
-	"$SOAK" "$VOLT" "$VOLT_ROOT" "$dir/long" "$dir/short" "$dir/work" "${SOAK_N:-12}" "${SOAK_SEED:-1}" 3>&- > "$dir/said" 2>&1 || status=$?
+	"$SOAK" "$VOLT" "$VOLT_ROOT" "$dir/long" "$dir/short" "$dir/work" "${SOAK_N:-8}" "${SOAK_SEED:-1}" 3>&- > "$dir/said" 2>&1 || status=$?
 	grep -E '^(soak|done)' "$dir/said" | sed 's/^/# /' >&3
 	cat "$dir/said"
 	[ "$status" -eq 0 ]

@@ -132,6 +132,7 @@ static const char *judge_making(struct record *r, const struct around *around)
 	}
 	/* Undone: for `run` also when somebody else got hold of the container before it did. */
 	model_step(op, A, G);
+	model_step(op, G, r->verb == V_CREATE && !around->fault ? 0 : G | C | K);
 	model_step(op, M_ANY, A);
 	if (around->fault) {
 		return NULL;
@@ -218,10 +219,14 @@ static const char *judge_success(struct record *r, const struct around *around)
 		model_step(op, C | R | P | K, 0);
 		return NULL;
 	case V_DELETE:
-		model_step(op, C | S | K, A);
+		model_step(op, C | K, K); /* it ends first */
+		model_also(op, S, 0);
+		model_step(op, S | K, A);
 		return NULL;
 	case V_DELETE_F:
-		model_step(op, M_ANY & ~G, A);
+		model_step(op, C | R | P | K, K);
+		model_also(op, A | S, 0);
+		model_step(op, A | S | K, A);
 		return NULL;
 	default: /* update, events */
 		model_step(op, C | R | K, 0);
