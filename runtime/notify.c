@@ -3,6 +3,7 @@
 #include "notify.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,19 +21,23 @@
 static int connect_to(const char *path)
 {
 	vr_autoclose int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	vr_autoclose int place = -1;
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	size_t len = strlen(path);
+	int len;
 
-	if (fd < 0 || len >= sizeof(sa.sun_path)) {
+	if (path[0] == '@') { /* abstract, as sd_notify(3) writes it */
+		len = snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
+		sa.sun_path[0] = '\0';
+	} else { /* engines have longer paths than an address can hold */
+		place = open(path, O_PATH | O_CLOEXEC);
+		len = snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d", place);
+	}
+	if (len < 0 || (size_t)len >= sizeof(sa.sun_path)) {
 		return -ENAMETOOLONG;
 	}
-	memcpy(sa.sun_path, path, len + 1);
-	if (sa.sun_path[0] == '@') {
-		sa.sun_path[0] = '\0'; /* abstract, as sd_notify(3) writes it */
-	}
 	if (connect(fd, (struct sockaddr *)&sa,
-		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0) {
-		return -errno;
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)len)) < 0) {
+		return -errno; /* also without the socket, or the path */
 	}
 	return vr_take_fd(&fd);
 }

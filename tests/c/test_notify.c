@@ -3,6 +3,7 @@
 #include "cm.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -10,11 +11,15 @@
 
 #include "notify.h"
 
-static const char dir_text[] = "/tmp/volt-notify-XXXXXX";
+/* Longer than a socket's address may be, as engines' are. */
+static const char dir_text[] =
+	"/tmp/volt-notify-a-name-that-goes-on-and-on-and-on-until-it-is-longer-than-"
+	"what-fits-into-an-address-of-a-socket-XXXXXX";
 
 struct place {
 	char dir[sizeof(dir_text)];
-	char path[64];
+	char path[160];
+	int dir_fd;
 	int fd;
 };
 
@@ -25,7 +30,8 @@ static void place_make(struct place *p)
 	memcpy(p->dir, dir_text, sizeof(dir_text));
 	assert_non_null(mkdtemp(p->dir));
 	(void)snprintf(p->path, sizeof(p->path), "%s/notify.sock", p->dir);
-	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", p->path);
+	p->dir_fd = open(p->dir, O_PATH | O_CLOEXEC);
+	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/notify.sock", p->dir_fd);
 	p->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(p->fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 }
@@ -33,6 +39,7 @@ static void place_make(struct place *p)
 static void place_remove(struct place *p)
 {
 	(void)close(p->fd);
+	(void)close(p->dir_fd);
 	assert_int_equal(unlink(p->path), 0);
 	assert_int_equal(rmdir(p->dir), 0);
 }
