@@ -53,7 +53,7 @@ static const char *wanted(const struct oci_process *p)
 	return NULL;
 }
 
-/* The host's path of what is at @dest in the container, if a bind covers it; the last one counts. */
+/* The host's path of what is at @dest in the container, if a bind covers it; the last counts. */
 static bool host_path(const struct oci_spec *spec, const char *dest, char path[PATH_MAX])
 {
 	bool found = false;

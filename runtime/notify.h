@@ -6,8 +6,8 @@
  * the container looks for it, and the vmm one that is connected to the host's.
  *
  * The host's is found as callers give it: NOTIFY_SOCKET in the process's environment, with a bind
- * that covers it (podman, conmon); or NOTIFY_SOCKET in the runtime's own, as with runc: then the container
- * gets it as /run/notify/notify.sock.
+ * that covers it (podman, conmon); or NOTIFY_SOCKET in the runtime's own, as with runc: then the
+ * container gets it as /run/notify/notify.sock.
  *
  * Trust: what the container says is the guest's; see notify_filter().
  * Uses: base, oci. Used by: launch, vmproc.
@@ -33,8 +33,9 @@ void notify_find(const struct oci_spec *spec, struct notify *out);
 int notify_plan(const struct notify *n, struct ap_container *c) __attribute__((warn_unused_result));
 /**
  * notify_filter() - what of @text may be said to a service manager
- * @out: the lines that speak of the service's own state, made printable, each with a newline; others
- *       (MAINPID, FDSTORE, BUSERROR) speak of the host's processes and descriptors and are left out
+ * @out: the lines that speak of the service's own state, made printable, each with a newline;
+ *       others (MAINPID, FDSTORE, BUSERROR) speak of the host's processes and descriptors and are
+ *       left out
  *
  * Return: length of @out, cut where it is full.
  */

@@ -3,9 +3,9 @@
  * passfds.h - descriptors that a caller wants its process to inherit
  *
  * `--preserve-fds N` means descriptors 3 and up; socket activation (LISTEN_FDS) puts its own
- * before them. They are objects of the host's kernel, which a process in a microVM can't have. But pipes
- * and connected stream sockets are nothing but bytes: those become streams, as stdin and stdout
- * are, with a pipe or a socket of the guest at the other end. Everything else is refused, by
+ * before them. They are objects of the host's kernel, which a process in a microVM can't have. But
+ * pipes and connected stream sockets are nothing but bytes: those become streams, as stdin and
+ * stdout are, with a pipe or a socket of the guest at the other end. Everything else is refused, by
  * what it is, instead of being silently closed.
  *
  * Uses: base. Used by: cmd_create, cmd_exec, launch, exec.

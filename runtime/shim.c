@@ -179,7 +179,8 @@ static int profile_open(const char *profile, int *out, struct vr_err *err)
 static int prepare(const struct shim_plan *plan, int sigfd, struct vr_err *err)
 {
 	int keep[5] = {plan->report_fd, plan->vmm_fd, plan->alive_fd, sigfd};
-	int rc, profile_fd;
+	int profile_fd = -1;
+	int rc;
 
 	rc = tty_adopt(plan->tty_fd, err);
 	if (rc == 0) {
@@ -201,7 +202,7 @@ static int prepare_exec(const struct shim_exec_plan *plan, int sigfd, struct vr_
 {
 	int keep[4] = {plan->report_fd, plan->vmm_fd, sigfd};
 	int rc = tty_adopt(plan->tty_fd, err);
-	int profile_fd;
+	int profile_fd = -1;
 
 	if (rc == 0 && chdir("/") < 0) { /* or the caller's directory could not be unmounted */
 		rc = vr_err_sys(err, errno, "leave the current directory");

@@ -4,8 +4,8 @@
  *
  * usage: soak VOLT-RUNC ROOT BUNDLE SHORT-BUNDLE WORK-DIR N SEED
  *
- * BUNDLE's process lives until SIGTERM, SHORT-BUNDLE's exits with 7 at once. Four callers go on until
- * N containers were made; then all are deleted. The order of what each caller wants to do depends on
+ * BUNDLE's process lives until SIGTERM, SHORT-BUNDLE's exits with 7 at once. Four callers go on
+ * until N containers were made; then all are deleted. The order of what each wants to do depends on
  * SEED alone. Every answer is judged when all is over: whether it has the form it must have, and
  * whether all answers about a container can be true at once (model.h). Exit status 0: they can.
  */
