@@ -271,14 +271,37 @@ $(GUESTS): $(GUEST_SRC) tests/guests/guest.h tests/guests/guest.lds
 		-nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
 		-T tests/guests/guest.lds -o $@ $(GUEST_SRC)
 
+# A program of the host: the callers of soak.bats.
+SOAK_SRC := $(wildcard tests/soak/*.c)
+$(BUILD)/soak: $(SOAK_SRC) $(wildcard tests/soak/*.h)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(SOAK_SRC)
+
+$(BUILD)/tests/test_soak_model: tests/c/test_soak_model.c tests/soak/model.c tests/soak/model.h
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -Itests $(LDFLAGS_ALL) -o $@ $(filter %.c,$^) -lcmocka
+
 .PHONY: images
-images: $(PROBES) $(GUESTS) escape
+images: $(PROBES) $(GUESTS) $(BUILD)/soak escape
 	$(Q)tests/images/build.sh $(BUILD)/images
 
 # Behaviour tests, in machines whose KVM can run a guest kernel. BATS_FILES= and BATS_FLAGS= narrow.
 .PHONY: bats
 bats: all images
 	$(Q)BUILD=$(BUILD) BATS_FLAGS='$(BATS_FLAGS)' tests/bats/all $(BATS_FILES)
+
+# make soak N=300 SEED=1: random verbs from four callers at once, and faults. Many hours of an emulated machine's
+# time are possible; where KVM works it is minutes.
+N ?= 300
+SEED ?= $(shell date +%s)
+.PHONY: soak
+soak: all images
+	$(Q)mkdir -p $(BUILD)/results
+	$(Q)VOLT_VM_TIMEOUT=$${VOLT_VM_TIMEOUT:-0} tests/vm/run --share $(CURDIR)/$(BUILD)/results --env BUILD=$(BUILD) \
+		--env SOAK_N=$(N) --env SOAK_SEED=$(SEED) --env BATS_FILES=tests/bats/soak.bats \
+		--env BATS_FLAGS=--verbose-run -- tests/bats/run
 
 .PHONY: check
 check:
@@ -351,7 +374,7 @@ deps:
 # ---- style --------------------------------------------------------------------------------------
 
 C_FILES := $(wildcard runtime/*.[ch] runtime/*/*.[ch] guest-agent/*.[ch] tests/c/*.[ch] tests/escape/*.c tests/fuzz/*.[ch] tests/vm/*.c \
-	tests/bats/probes/*.c tests/guests/*.[ch])
+	tests/soak/*.[ch] tests/bats/probes/*.c tests/guests/*.[ch])
 SH_FILES := kernel-config/build.sh runtime/sandbox/gen_syscalls.sh .ci/run \
 	$(wildcard tests/*.sh tests/vm/run tests/vm/guest-* tests/images/*.sh tests/bench/*.sh tests/bats/run tests/bats/all tests/fuzz/*.sh)
 
@@ -385,7 +408,7 @@ lint: fmt-check tidy
 .PHONY: help
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
-	@echo "  others: kernel agent escape unit bats check-asan check-tsan check-layers docs check-docs fuzz lint tidy fmt bench vm-shell install clean"
+	@echo "  others: kernel agent escape unit bats check-asan check-tsan check-layers docs check-docs fuzz lint tidy fmt bench soak vm-shell install clean"
 
 .PHONY: clean
 clean:

@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "notify.h"
 #include "sys.h"
 
 #define EVENTS_AT_ONCE 64
@@ -81,7 +82,7 @@ static void on_proc_event(struct agent *a, uint64_t ref, uint32_t events)
 	}
 	if (kind == REF_STATUS) {
 		proc_status(a, p);
-	} else if (stream < 3) {
+	} else if (stream < AP_STREAMS) {
 		stream_event(&p->streams[stream], kind == REF_HOST, events);
 	}
 }
@@ -114,6 +115,9 @@ static int dispatch(struct agent *a, const struct epoll_event *ev)
 		return on_control(a, ev->events);
 	case REF_SIGNALS:
 		on_signals(a);
+		return 0;
+	case REF_NOTIFY:
+		notify_event(a);
 		return 0;
 	default:
 		on_proc_event(a, ev->data.u64, ev->events);

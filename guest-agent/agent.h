@@ -66,7 +66,7 @@ struct proc {
 	uint64_t t_exit;
 	uint32_t n_rlimits;
 	struct ap_rlimit rlimits[AP_MAX_RLIMITS];
-	struct stream streams[3];
+	struct stream streams[AP_STREAMS]; /* 0 to 2, then passed descriptors */
 };
 
 /* States of the container; bits, for the table of permitted requests. */
@@ -92,6 +92,7 @@ struct agent {
 	int signals;
 	int own_pid_ns;
 	int mounts;
+	int notify; /* datagrams of sd_notify(3), meant with AP_C_NOTIFY */
 	enum agent_state state;
 	bool frozen;
 	bool has_process;
@@ -109,6 +110,7 @@ enum ref_kind {
 	REF_STATUS,
 	REF_GUEST,
 	REF_HOST,
+	REF_NOTIFY,
 	REF_COUNT
 };
 

@@ -30,9 +30,10 @@
 #include "sysctl.h"
 #include "tty.h"
 
-#define STATUS_FD 3
-#define TARGET_FD 4
-#define HIGH_FD	  16 /* out of the way of the descriptors with a fixed place */
+#define STATUS_FD ((int)AP_STREAMS) /* above those of the workload */
+#define TARGET_FD (STATUS_FD + 1)
+#define FIXED_FDS (TARGET_FD + 1)
+#define HIGH_FD	  (2 * FIXED_FDS) /* out of the way of the descriptors with a fixed place */
 
 static void give_up(const struct fail *f) __attribute__((noreturn));
 static void give_up(const struct fail *f)
@@ -78,22 +79,27 @@ static void send_master(int master)
 /* Put every descriptor into its place and close all the agent's others. */
 static void place_fds(struct child_args *a)
 {
-	int fds[5] = {a->stdio[0], a->stdio[1], a->stdio[2], a->status, a->target};
+	int fds[FIXED_FDS];
 
-	for (int i = 0; i < 5; i++) {
+	memcpy(fds, a->fds, sizeof(a->fds));
+	fds[STATUS_FD] = a->status;
+	fds[TARGET_FD] = a->target;
+	for (int i = 0; i < FIXED_FDS; i++) {
 		int fd = fds[i];
 
-		if (fd < 0 && i < STATUS_FD) {
+		if (fd < 0 && i < 3) {
 			fd = devices_stdnull();
 		}
 		fds[i] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
 	}
-	for (int i = 0; i < 5; i++) {
-		if (fds[i] >= 0) {
+	for (int i = 0; i < FIXED_FDS; i++) {
+		if (fds[i] < 0) {
+			(void)close(i);
+		} else {
 			(void)dup3(fds[i], i, i < STATUS_FD ? 0 : O_CLOEXEC);
 		}
 	}
-	(void)sys_close_range(fds[TARGET_FD] >= 0 ? TARGET_FD + 1 : STATUS_FD + 1, UINT_MAX);
+	(void)sys_close_range(FIXED_FDS, UINT_MAX);
 }
 
 static void reset_signals(void)

@@ -28,7 +28,7 @@ struct child_fail {
  * struct child_args - what a child needs; it has a copy of all our memory
  * @c:      the container to build, or NULL: join one
  * @p:      the process, or NULL (a container without)
- * @stdio:  descriptors to become 0, 1, 2; -1: the agent's /dev/null
+ * @fds:    descriptors to become 0, 1, 2, ...; -1: none, for the first three /dev/null
  * @status: its end of the status socket
  * @target: pidfd of the container's init to join, else -1
  * @ns:     the container's AP_NS_*
@@ -36,7 +36,7 @@ struct child_fail {
 struct child_args {
 	const struct ap_container *c;
 	const struct ap_process *p;
-	int stdio[3];
+	int fds[AP_STREAMS];
 	int status;
 	int target;
 	uint32_t ns;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ static void hook_exec(const struct ap_hook *h, int in)
 	char **env = strv_array(&h->env, 0);
 
 	if (args && env && dup2(in, 0) == 0) {
+		(void)sys_close_range(3, UINT_MAX); /* passed descriptors are for the workload */
 		execve(h->path, args, env);
 	}
 	_exit(errno == ENOENT ? 127 : 126);

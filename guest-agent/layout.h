@@ -9,13 +9,16 @@
 #ifndef AGENT_LAYOUT_H
 #define AGENT_LAYOUT_H
 
+#include "base/agent_proto.h"
+
 #define LAYOUT_SHARE_TAG  "volt"
 #define LAYOUT_SHARE	  "/mnt"
 #define LAYOUT_ROOTFS	  LAYOUT_SHARE "/rootfs"
 #define LAYOUT_BIND_FMT	  LAYOUT_SHARE "/mounts/%u" /* a directory or a file */
 #define LAYOUT_CGROUP	  "/sys/fs/cgroup"
-#define LAYOUT_CONTAINER  "container"	   /* the container's cgroup in it */
-#define LAYOUT_NODES	  "/run/volt/dev"  /* device nodes to bind where mknod is refused */
+#define LAYOUT_CONTAINER  "container"	  /* the container's cgroup in it */
+#define LAYOUT_NODES	  "/run/volt/dev" /* device nodes to bind where mknod is refused */
+#define LAYOUT_NOTIFY	  AP_NOTIFY_PATH
 #define LAYOUT_ROOT_MOUNT "/run/volt/root" /* where the root is attached before pivot_root */
 
 #endif /* AGENT_LAYOUT_H */

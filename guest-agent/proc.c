@@ -47,7 +47,7 @@ static void proc_reset(struct proc *p, uint32_t id)
 
 	*p = (struct proc){.gen = gen, .id = id, .pidfd = -1, .status = -1};
 	p->tty_host = p->tty_peer = -1;
-	for (int i = 0; i < 3; i++) {
+	for (uint32_t i = 0; i < AP_STREAMS; i++) {
 		stream_init(&p->streams[i]);
 	}
 }
@@ -67,7 +67,7 @@ struct proc *proc_alloc(struct agent *a, uint32_t id)
 void proc_free(struct agent *a, struct proc *p)
 {
 	(void)a;
-	for (int i = 0; i < 3; i++) {
+	for (uint32_t i = 0; i < AP_STREAMS; i++) {
 		stream_close(&p->streams[i]);
 	}
 	sys_close(&p->tty_host);
@@ -92,7 +92,7 @@ static int take_master(struct agent *a, struct proc *p, int master)
 		return -EPROTO;
 	}
 	return stream_open(&p->streams[0], a->ep, master, ref_make(REF_GUEST, slot, p->gen, 0),
-			   host, ref_make(REF_HOST, slot, p->gen, 0), true, true);
+			   host, ref_make(REF_HOST, slot, p->gen, 0), STREAM_TTY);
 }
 
 /* The pid a process has inside the container: the last of its NSpid line. */

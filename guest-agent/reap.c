@@ -47,7 +47,7 @@ static void on_exit_of(struct agent *a, struct proc *p, int wstatus)
 	sys_close(&p->status);
 	sys_close(&p->tty_peer);
 	sys_close(&p->tty_host);
-	for (int i = 0; i < 3; i++) {
+	for (uint32_t i = 0; i < AP_STREAMS; i++) {
 		stream_finish(&p->streams[i]);
 	}
 	if (p->id == 0) {
@@ -71,8 +71,12 @@ void reap_all(struct agent *a)
 
 static bool drained(const struct proc *p)
 {
-	return !stream_is_open(&p->streams[0]) && !stream_is_open(&p->streams[1]) &&
-	       !stream_is_open(&p->streams[2]);
+	for (uint32_t i = 0; i < AP_STREAMS; i++) {
+		if (stream_is_open(&p->streams[i])) {
+			return false;
+		}
+	}
+	return true;
 }
 
 static void send_exit(struct agent *a, const struct proc *p)

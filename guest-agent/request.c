@@ -18,6 +18,7 @@
 #include "agent.h"
 #include "devices.h"
 #include "netcfg.h"
+#include "notify.h"
 #include "sys.h"
 #include "sysctl.h"
 #include "tty.h"
@@ -148,7 +149,9 @@ static int on_create(struct agent *a, uint32_t id, struct fail *f)
 	a->namespaces = c->namespaces;
 	a->has_process = (c->flags & AP_C_HAS_PROCESS) != 0;
 	p->request = id;
-	rc = sysctl_apply(c, false, f);
+	rc = c->flags & AP_C_NOTIFY ? notify_open(a) : 0;
+	rc = rc ? fail_set(f, "notify", rc, "make a socket for NOTIFY_SOCKET") : 0;
+	rc = rc ? rc : sysctl_apply(c, false, f);
 	rc = rc ? rc : cgroup_create(&a->cgroup, c, f);
 	rc = rc ? rc : devices_stage(c, f);
 	rc = rc ? rc : spawn_init(a, p, c, f);

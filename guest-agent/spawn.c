@@ -27,19 +27,19 @@
 
 /**
  * struct plumbing - descriptors made for one child
- * @child: become its 0, 1, 2; @guest: our ends of those pipes; @host: connections, or -1
+ * @child: become its 0, 1, 2, ...; @guest: our ends of those; @host: connections, or -1
  */
 struct plumbing {
-	int child[3];
-	int guest[3];
-	int host[3];
+	int child[AP_STREAMS];
+	int guest[AP_STREAMS];
+	int host[AP_STREAMS];
 	int status_child;
 	int status;
 };
 
 static void plumbing_init(struct plumbing *pl)
 {
-	for (int i = 0; i < 3; i++) {
+	for (uint32_t i = 0; i < AP_STREAMS; i++) {
 		pl->child[i] = pl->guest[i] = pl->host[i] = -1;
 	}
 	pl->status_child = pl->status = -1;
@@ -47,7 +47,7 @@ static void plumbing_init(struct plumbing *pl)
 
 static void plumbing_close_child(struct plumbing *pl)
 {
-	for (int i = 0; i < 3; i++) {
+	for (uint32_t i = 0; i < AP_STREAMS; i++) {
 		sys_close(&pl->child[i]);
 	}
 	sys_close(&pl->status_child);
@@ -56,7 +56,7 @@ static void plumbing_close_child(struct plumbing *pl)
 static void plumbing_close(struct plumbing *pl)
 {
 	plumbing_close_child(pl);
-	for (int i = 0; i < 3; i++) {
+	for (uint32_t i = 0; i < AP_STREAMS; i++) {
 		sys_close(&pl->guest[i]);
 		sys_close(&pl->host[i]);
 	}
@@ -79,43 +79,57 @@ static void give_pipe(int fd, uint32_t uid)
 	}
 }
 
-static int make_pipe(struct plumbing *pl, int stream)
+static int make_ends(struct plumbing *pl, uint32_t stream, enum stream_kind kind)
 {
 	int p[2];
-	int guest;
+	int rc = kind == STREAM_SOCKET ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p)
+				       : pipe2(p, O_CLOEXEC);
 
-	if (pipe2(p, O_CLOEXEC) < 0) {
+	if (rc < 0) {
 		return -errno;
 	}
-	guest = stream == 0 ? p[1] : p[0];
-	pl->child[stream] = stream == 0 ? p[0] : p[1];
-	pl->guest[stream] = guest;
-	return sys_rc(fcntl(guest, F_SETFL, O_NONBLOCK));
+	pl->child[stream] = kind == STREAM_IN ? p[0] : p[1];
+	pl->guest[stream] = kind == STREAM_IN ? p[1] : p[0];
+	return sys_rc(fcntl(pl->guest[stream], F_SETFL, O_NONBLOCK));
 }
 
-static int make_stream(struct plumbing *pl, uint32_t port, int stream, bool tty)
+static int make_stream(struct plumbing *pl, uint32_t port, uint32_t stream, enum stream_kind kind)
 {
-	int rc = tty ? 0 : make_pipe(pl, stream);
+	int rc = kind == STREAM_TTY ? 0 : make_ends(pl, stream, kind);
 
 	if (rc < 0) {
 		return rc;
 	}
-	pl->host[stream] = agent_dial(port + (uint32_t)stream);
+	pl->host[stream] = agent_dial(port + stream);
 	return pl->host[stream] < 0 ? pl->host[stream] : 0;
+}
+
+static enum stream_kind kind_of(const struct ap_process *p, uint32_t stream)
+{
+	if (stream >= 3) {
+		return stream - 3 < p->n_fds ? (enum stream_kind)p->fds[stream - 3] : STREAM_NONE;
+	}
+	if (p->flags & AP_P_TTY) {
+		return stream == 0 ? STREAM_TTY : STREAM_NONE;
+	}
+	if (!(p->stdio & (1u << stream))) {
+		return STREAM_NONE;
+	}
+	return stream == 0 ? STREAM_IN : STREAM_OUT;
 }
 
 static int plumbing_make(struct plumbing *pl, uint32_t id, const struct ap_process *p,
 			 struct fail *f)
 {
-	bool tty = p && (p->flags & AP_P_TTY);
-	uint32_t wanted = !p ? 0 : tty ? AP_STDIO_IN : p->stdio;
 	int pair[2];
 	int rc = 0;
 
 	plumbing_init(pl);
-	for (int i = 0; i < 3 && rc == 0; i++) {
-		rc = wanted & (1u << i) ? make_stream(pl, p->port, i, tty) : 0;
-		if (rc == 0 && pl->child[i] >= 0) {
+	for (uint32_t i = 0; p && i < AP_STREAMS && rc == 0; i++) {
+		enum stream_kind kind = kind_of(p, i);
+
+		rc = kind != STREAM_NONE ? make_stream(pl, p->port, i, kind) : 0;
+		if (rc == 0 && pl->child[i] >= 0 && kind != STREAM_SOCKET) {
 			give_pipe(pl->child[i], p->uid);
 		}
 	}
@@ -140,22 +154,22 @@ static uint64_t slot_ref(const struct agent *a, const struct proc *p, enum ref_k
 }
 
 /* The streams of pipes start now; a terminal's when its master arrives. */
-static int start_streams(struct agent *a, struct proc *p, struct plumbing *pl)
+static int start_streams(struct agent *a, struct proc *p, const struct ap_process *spec,
+			 struct plumbing *pl)
 {
 	int rc = 0;
 
 	if (p->tty) {
 		p->tty_host = pl->host[0];
 		pl->host[0] = -1;
-		return 0;
 	}
-	for (uint32_t i = 0; i < 3; i++) {
+	for (uint32_t i = 0; i < AP_STREAMS; i++) {
 		int one = 0;
 
 		if (pl->guest[i] >= 0) {
 			one = stream_open(&p->streams[i], a->ep, pl->guest[i],
 					  slot_ref(a, p, REF_GUEST, i), pl->host[i],
-					  slot_ref(a, p, REF_HOST, i), i == 0, i != 0);
+					  slot_ref(a, p, REF_HOST, i), kind_of(spec, i));
 			pl->guest[i] = pl->host[i] = -1;
 		}
 		rc = rc ? rc : one;
@@ -201,7 +215,7 @@ static int adopt(struct agent *a, struct proc *p, const struct ap_process *spec,
 	for (uint32_t i = 0; i < p->n_rlimits; i++) {
 		p->rlimits[i] = spec->rlimits[i];
 	}
-	rc = start_streams(a, p, pl);
+	rc = start_streams(a, p, spec, pl);
 	plumbing_close(pl);
 	if (rc == 0) {
 		rc = agent_watch(a, p->status, slot_ref(a, p, REF_STATUS, 0), EPOLLIN);
@@ -297,7 +311,7 @@ int spawn_init(struct agent *a, struct proc *p, const struct ap_container *c, st
 	if (rc) {
 		return rc;
 	}
-	memcpy(args.stdio, pl.child, sizeof(args.stdio));
+	memcpy(args.fds, pl.child, sizeof(args.fds));
 	args.status = pl.status_child;
 	/* time and cgroup namespaces are entered by the child, when it is where it shall be */
 	rc = clone_child(a, p, (c->namespaces & now) | VA_CLONE_NEWNS, &args);
@@ -342,7 +356,7 @@ int spawn_exec(struct agent *a, struct proc *p, const struct ap_process *spec, s
 	if (rc) {
 		return rc;
 	}
-	memcpy(args.stdio, pl.child, sizeof(args.stdio));
+	memcpy(args.fds, pl.child, sizeof(args.fds));
 	args.status = pl.status_child;
 	rc = clone_into(a, p, &args);
 	if (rc < 0) {

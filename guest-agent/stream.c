@@ -84,11 +84,11 @@ static void rearm(struct stream *s)
 {
 	bool in_idle = s->in.open && s->in.len == 0 && !s->in.eof;
 	bool out_idle = s->out.open && s->out.len == 0 && !s->out.eof;
-	bool watch_stdin = s->in.open && !s->tty;
+	bool watch_stdin = s->in.open && s->kind != STREAM_TTY;
 	uint32_t guest = (s->in.len ? EPOLLOUT : 0u) | (out_idle ? EPOLLIN : 0u);
 	uint32_t host = (in_idle ? EPOLLIN : 0u) | (s->out.len ? EPOLLOUT : 0u);
 
-	if (s->out.open && !s->in.open) {
+	if (s->out.open && s->kind == STREAM_OUT) {
 		host |= EPOLLRDHUP;
 	}
 	if (s->connecting) {
@@ -100,14 +100,16 @@ static void rearm(struct stream *s)
 }
 
 int stream_open(struct stream *s, int ep, int guest, uint64_t guest_ref, int host,
-		uint64_t host_ref, bool in, bool out)
+		uint64_t host_ref, enum stream_kind kind)
 {
+	bool in = kind != STREAM_OUT;
+	bool out = kind != STREAM_IN;
 	int rc;
 
 	*s = (struct stream){.ep = ep,
 			     .guest = {.fd = guest, .ref = guest_ref},
 			     .host = {.fd = host, .ref = host_ref},
-			     .tty = in && out,
+			     .kind = kind,
 			     .connecting = true};
 	rc = in ? pump_open(&s->in) : 0;
 	rc = rc == 0 && out ? pump_open(&s->out) : rc;
@@ -177,9 +179,42 @@ static bool run(struct stream *s, struct pump *p, int from, bool from_host, int 
 	return true;
 }
 
+/*
+ * One direction of a socket is over: @from sends no more, or @to takes no more. With the @other
+ * one the socket is: it is closed then, which says more than a shutdown.
+ */
+static void half_close(struct pump *p, const struct pump *other, int from, int to)
+{
+	bool was_all = p->eof && p->len == 0;
+
+	if (other->open) {
+		(void)shutdown(was_all ? to : from, was_all ? SHUT_WR : SHUT_RD);
+	}
+	pump_close(p);
+}
+
+static void pump_socket(struct stream *s)
+{
+	if (s->in.open && !run(s, &s->in, s->host.fd, true, s->guest.fd)) {
+		half_close(&s->in, &s->out, s->host.fd, s->guest.fd);
+	}
+	if (s->out.open && !run(s, &s->out, s->guest.fd, false, s->host.fd)) {
+		half_close(&s->out, &s->in, s->guest.fd, s->host.fd);
+	}
+	if (stream_is_open(s)) {
+		rearm(s);
+	} else {
+		stream_close(s);
+	}
+}
+
 /* When a direction is over, all is: a pipe has no other, a terminal hangs up as a whole. */
 static void pump_all(struct stream *s)
 {
+	if (s->kind == STREAM_SOCKET && !s->connecting) {
+		pump_socket(s);
+		return;
+	}
 	if (s->in.open && !s->connecting && !run(s, &s->in, s->host.fd, true, s->guest.fd)) {
 		stream_close(s);
 		return;
@@ -203,9 +238,6 @@ static bool connected(struct stream *s)
 
 void stream_event(struct stream *s, bool at_host, uint32_t events)
 {
-	bool output_only = s->out.open && !s->in.open;
-	bool input_only = s->in.open && !s->out.open;
-
 	if (!stream_is_open(s)) {
 		return;
 	}
@@ -213,13 +245,16 @@ void stream_event(struct stream *s, bool at_host, uint32_t events)
 		stream_close(s);
 		return;
 	}
-	if (at_host && output_only && (events & GONE)) {
+	if (at_host && s->kind == STREAM_OUT && (events & GONE)) {
 		stream_close(s); /* nobody reads any more: the writer shall notice */
 		return;
 	}
-	if (!at_host && input_only && (events & (EPOLLERR | EPOLLHUP))) {
+	if (!at_host && s->kind == STREAM_IN && (events & (EPOLLERR | EPOLLHUP))) {
 		stream_close(s); /* the workload has closed its stdin */
 		return;
+	}
+	if (!at_host && s->kind == STREAM_SOCKET && (events & (EPOLLERR | EPOLLHUP))) {
+		pump_close(&s->in); /* closed by the workload: what it had written still comes */
 	}
 	pump_all(s);
 }

@@ -16,6 +16,8 @@
  *                        Once the process is dead, an empty pipe counts as closed, whoever else
  *                        still holds it.
  *
+ * On a socket each direction ends by itself, as a shutdown of that direction.
+ *
  * Threads: none.
  */
 #ifndef AGENT_STREAM_H
@@ -44,9 +46,17 @@ struct pump {
 	uint32_t len;
 };
 
+/** enum stream_kind - what the guest end is, and hence which directions there are */
+enum stream_kind {
+	STREAM_NONE,
+	STREAM_IN,     /* write end of a pipe */
+	STREAM_OUT,    /* read end of a pipe */
+	STREAM_SOCKET, /* both directions, each with its own end; up to here values of enum ap_fd */
+	STREAM_TTY,    /* pty master: both directions, one end */
+};
+
 /**
  * struct stream - see above
- * @tty:        guest is a pty master: one descriptor for both directions
  * @connecting: the host has not answered yet
  * @dead:       the process has ended: drain, then close
  */
@@ -56,7 +66,7 @@ struct stream {
 	struct end host;
 	struct pump in;
 	struct pump out;
-	bool tty;
+	enum stream_kind kind;
 	bool connecting;
 	bool dead;
 };
@@ -66,11 +76,10 @@ void stream_init(struct stream *s);
 /**
  * stream_open() - start pumping; takes both descriptors (closed on failure too)
  * @guest: non-blocking; @host: non-blocking, perhaps still connecting
- * @in, @out: directions
  * Return: 0, or -errno
  */
 int stream_open(struct stream *s, int ep, int guest, uint64_t guest_ref, int host,
-		uint64_t host_ref, bool in, bool out) __attribute__((warn_unused_result));
+		uint64_t host_ref, enum stream_kind kind) __attribute__((warn_unused_result));
 /** stream_event() - epoll said @events about an end (@at_host); moves what can be moved */
 void stream_event(struct stream *s, bool at_host, uint32_t events);
 /** stream_finish() - the process is dead: input ends, output is drained */

@@ -68,13 +68,14 @@ static void lose(struct agent_client *a, const char *reason)
 	}
 }
 
-/* The guest speaks hello once, first; then replies and exits only. */
+/* The guest speaks hello once, first; then replies and events. */
 static const char *frame_dispatch(struct agent_client *a)
 {
 	const struct ap_header *h = &a->header;
 	struct ap_hello hello;
 	struct ap_reply reply;
 	struct ap_exit ended;
+	struct ap_notify notify;
 
 	if (a->greeted == (h->type == AP_MSG_HELLO)) {
 		return "the agent sent a frame out of turn";
@@ -98,6 +99,12 @@ static const char *frame_dispatch(struct agent_client *a)
 			return "the agent sent a malformed exit";
 		}
 		a->ev->on_exit(a->ctx, &ended);
+		return NULL;
+	case AP_MSG_NOTIFY:
+		if (ap_decode_notify(a->in, h->len, &notify) < 0) {
+			return "the agent sent a malformed notify";
+		}
+		a->ev->on_notify(a->ctx, &notify);
 		return NULL;
 	default:
 		return "the agent sent a request";

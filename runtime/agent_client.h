@@ -29,6 +29,7 @@ struct agent_events {
 	void (*on_hello)(void *ctx, const struct ap_hello *m);
 	void (*on_reply)(void *ctx, uint32_t id, const struct ap_reply *m);
 	void (*on_exit)(void *ctx, const struct ap_exit *m);
+	void (*on_notify)(void *ctx, const struct ap_notify *m);
 	void (*on_lost)(void *ctx, const char *reason);
 };
 

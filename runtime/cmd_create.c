@@ -14,6 +14,7 @@
 
 struct create_args {
 	struct launch_opts launch;
+	struct passfds fds;
 	bool detach;
 	bool keep;
 };
@@ -34,7 +35,7 @@ static int parse(const char *name, bool is_run, int argc, char **argv, struct cr
 		{"no-new-keyring", 0, OPT_IGNORED_SWITCH, NULL, "accepted, has no effect"},
 		{"no-subreaper", 0, OPT_IGNORED_SWITCH, NULL, "accepted, has no effect"},
 		{"preserve-fds", 0, OPT_COUNT, &preserve_fds,
-		 "must be 0: descriptors can't be passed into a microVM"},
+		 "pass this many descriptors from 3 on: pipes and connected sockets"},
 		/* Options of run only come last. */
 		{"detach", 'd', OPT_SWITCH, &out->detach, "return once the process runs"},
 		{"keep", 0, OPT_SWITCH, &out->keep, "don't delete the container when it has ended"},
@@ -48,7 +49,8 @@ static int parse(const char *name, bool is_run, int argc, char **argv, struct cr
 		return rc;
 	}
 	out->launch.id = operands[0];
-	rc = passfds_check(preserve_fds, err);
+	out->launch.fds = &out->fds;
+	rc = passfds_take(preserve_fds, true, &out->fds, err);
 	return rc < 0 ? vr_err_wrap(err, "%s", name) : 0;
 }
 
@@ -63,6 +65,7 @@ int cmd_create(const struct globals *g, int argc, char **argv, struct vr_err *er
 	interrupt_catch();
 	rc = launch_create(g, &args.launch, err);
 	interrupt_release();
+	passfds_close(&args.fds);
 	return rc < 0 ? rc : 0;
 }
 
@@ -110,6 +113,7 @@ int cmd_run(const struct globals *g, int argc, char **argv, struct vr_err *err)
 	}
 	interrupt_catch();
 	shim = launch_create(g, &args.launch, err);
+	passfds_close(&args.fds); /* the vmm's alone: their ends shall be noticed */
 	if (shim < 0 || args.detach) {
 		interrupt_release();
 	}

@@ -25,9 +25,9 @@ static int parse(int argc, char **argv, struct exec_opts *o, struct vr_err *err)
 		{"cap", 'c', OPT_LIST, &o->caps, "one more capability"},
 		{"no-new-privs", 0, OPT_SWITCH, &o->no_new_privs, "set no_new_privs"},
 		{"preserve-fds", 0, OPT_COUNT, &preserve_fds,
-		 "must be 0: descriptors can't be passed into a microVM"},
+		 "pass this many descriptors from 3 on: pipes and connected sockets"},
 		{"process-label", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
-		{"apparmor", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
+		{"apparmor", 0, OPT_STRING, &o->apparmor, "AppArmor profile of its shim"},
 		{"cgroup", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
 		{"no-subreaper", 0, OPT_IGNORED_SWITCH, NULL, NULL},
 	};
@@ -39,7 +39,7 @@ static int parse(int argc, char **argv, struct exec_opts *o, struct vr_err *err)
 	if (rc != 0) {
 		return rc;
 	}
-	rc = passfds_check(preserve_fds, err);
+	rc = passfds_take(preserve_fds, false, o->fds, err);
 	if (rc < 0) {
 		return vr_err_wrap(err, "exec");
 	}
@@ -51,7 +51,8 @@ static int parse(int argc, char **argv, struct exec_opts *o, struct vr_err *err)
 
 int cmd_exec(const struct globals *g, int argc, char **argv, struct vr_err *err)
 {
-	struct exec_opts o = {0};
+	struct passfds fds = {0};
+	struct exec_opts o = {.fds = &fds};
 	int rc = parse(argc, argv, &o, err);
 
 	if (rc == 0) {
@@ -59,6 +60,7 @@ int cmd_exec(const struct globals *g, int argc, char **argv, struct vr_err *err)
 	} else if (rc > 0) {
 		rc = 0; /* help was printed */
 	}
+	passfds_close(&fds);
 	free(o.env.v);
 	free(o.caps.v);
 	free(o.gids.v);

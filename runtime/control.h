@@ -18,12 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/agent_proto.h"
 #include "base/err.h"
 
 #define CTL_VERSION	1u
 #define CTL_BODY_MAX	(64u * 1024u)	     /* data of a request or an answer */
 #define CTL_MSG_MAX	(CTL_BODY_MAX + 16u) /* a whole message */
-#define CTL_FDS_MAX	8u
+#define CTL_FDS_MAX	(5u + 2u * AP_MAX_FDS)
 #define CTL_SOCKET_NAME "control.sock"
 
 /** enum ctl_type - requests. The values travel: never renumber. */
@@ -48,6 +49,8 @@ enum ctl_exec_fd {
 	CTL_EXEC_STDIO, /* stdin, stdout, stderr; or the terminal twice: to read and to write */
 	CTL_EXEC_FDS = CTL_EXEC_STDIO + 3,
 	CTL_EXEC_FDS_TTY = CTL_EXEC_STDIO + 2,
+	/* then those to pass, as the file says of which kind: a pipe's end, a socket twice (to read
+	 * and to write) */
 };
 
 /** enum ctl_state - what the vmm is doing; bits of the permit mask. The values travel, too */

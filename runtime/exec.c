@@ -78,6 +78,7 @@ static void session_let_go(struct session *s)
 	for (size_t i = 0; i < VR_ARRAY_SIZE(fds); i++) {
 		vr_close_reset(fds[i]);
 	}
+	passfds_close(s->o->fds);
 	console_close(&s->console);
 	exec_process_finish(&s->process);
 }
@@ -108,6 +109,7 @@ static int frame_make(struct session *s, struct vr_err *err)
 	}
 	m->proc = 1; /* the vmm chooses */
 	m->process = s->process.plan;
+	passfds_plan(s->o->fds, &m->process);
 	n = ap_encode_exec(m, 1, frame, AP_HEADER_LEN + AP_FRAME_MAX);
 	if (n < 0) {
 		return vr_err_set(err, (int)-n,
@@ -210,6 +212,7 @@ static int shim_start(struct session *s, struct vr_err *err)
 		.vmm_fd = s->pair[0],
 		.null_fd = s->null_fd,
 		.tty_fd = s->console.slave,
+		.apparmor = s->process.apparmor,
 	};
 	const char *cgroup = s->c.state.cgroup_path;
 	int rc;
@@ -235,17 +238,18 @@ static int shim_start(struct session *s, struct vr_err *err)
 static int ask(struct session *s, struct vr_err *err)
 {
 	bool tty = (s->process.plan.flags & AP_P_TTY) != 0;
-	const int fds[CTL_EXEC_FDS] = {
+	int fds[CTL_FDS_MAX] = {
 		[CTL_EXEC_SHIM] = s->pair[1],
 		[CTL_EXEC_FRAME] = s->frame_fd,
 		[CTL_EXEC_STDIO] = s->stdio[0],
 		s->stdio[1],
 		s->stdio[2],
 	};
+	size_t n_fds = tty ? CTL_EXEC_FDS_TTY : CTL_EXEC_FDS;
 	struct ctl_call call = {
 		.req = {.type = CTL_EXEC, .pid = (uint32_t)s->shim, .terminal = tty},
 		.fds = fds,
-		.n_fds = tty ? CTL_EXEC_FDS_TTY : CTL_EXEC_FDS,
+		.n_fds = n_fds + passfds_list(s->o->fds, fds + n_fds),
 		.timeout_ms = EXEC_TIMEOUT_MS,
 	};
 	int rc = ctl_call(s->c.dir.fd, &call, err);

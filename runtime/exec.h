@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "globals.h"
 #include "opts.h"
+#include "passfds.h"
 
 /**
  * struct exec_opts - what `exec` is asked for
@@ -23,6 +24,7 @@
  * @no_new_privs:   switched on
  * @tty:            with a terminal
  * @detach:         don't wait for its end
+ * @apparmor:       profile of its shim instead of the configuration's
  */
 struct exec_opts {
 	const char *id;
@@ -39,6 +41,8 @@ struct exec_opts {
 	bool detach;
 	const char *pid_file;
 	const char *console_socket;
+	const char *apparmor;
+	struct passfds *fds; /* closed when the vmm has them */
 };
 
 /**

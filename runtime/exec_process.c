@@ -241,6 +241,7 @@ int exec_process_load(int dirfd, const struct exec_opts *o, struct exec_process 
 {
 	const struct oci_linux *l;
 	struct oci_process *proc = NULL;
+	const char *profile;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
@@ -256,6 +257,11 @@ int exec_process_load(int dirfd, const struct exec_opts *o, struct exec_process 
 	}
 	if (rc < 0) {
 		return rc;
+	}
+	profile = o->apparmor ? o->apparmor : proc->apparmor_profile;
+	out->apparmor = profile ? strdup(profile) : NULL;
+	if (profile && !out->apparmor) {
+		return out_of_memory(err);
 	}
 	l = out->spec->linux_;
 	if (l->personality) {
@@ -273,6 +279,7 @@ int exec_process_load(int dirfd, const struct exec_opts *o, struct exec_process 
 
 void exec_process_finish(struct exec_process *p)
 {
+	free(p->apparmor);
 	free(p->seccomp);
 	oci_process_file_free(p->file);
 	oci_spec_free(p->spec);

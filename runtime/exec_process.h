@@ -28,6 +28,7 @@ struct exec_process {
 	struct oci_spec *spec;
 	struct oci_process_file *file;
 	struct ap_process plan;
+	char *apparmor; /* profile of its shim, or NULL; a copy: arguments become the title */
 	uint8_t *seccomp;
 };
 

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "globals.h"
+#include "passfds.h"
 
 /**
  * struct launch_opts - what `create` and `run` are asked for
@@ -20,6 +21,7 @@
  * @pid_file:       file to receive the shim's pid, or NULL
  * @console_socket: Unix socket to receive the terminal's master, or NULL
  * @console_fd:     for `run` in the foreground: receives the master itself; else NULL
+ * @fds:            descriptors to pass; the caller closes them
  */
 struct launch_opts {
 	const char *bundle;
@@ -28,6 +30,7 @@ struct launch_opts {
 	const char *pid_file;
 	const char *console_socket;
 	int *console_fd;
+	const struct passfds *fds;
 };
 
 /**

@@ -45,6 +45,7 @@ static void run_shim(struct launch *l)
 		.userns_fd = l->userns_fd,
 		.binds = l->binds,
 		.n_binds = (unsigned)l->guest.n_shares,
+		.apparmor = l->spec->process ? l->spec->process->apparmor_profile : NULL,
 	};
 
 	shim_main(&plan);
@@ -71,6 +72,8 @@ static void run_vmm(struct launch *l)
 		.wires = l->wires,
 		.tty = l->spec->process && l->spec->process->terminal,
 		.stdio = {l->stdio[0], l->stdio[1], l->stdio[2]},
+		.fds = l->o->fds,
+		.notify_fd = l->notify.fd,
 		.hostname = l->spec->hostname,
 		.stdio_port = l->guest.container->process.port,
 		.disks = l->disks,

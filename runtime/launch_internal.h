@@ -15,6 +15,7 @@
 #include "guest_plan.h"
 #include "launch.h"
 #include "net_attach.h"
+#include "notify.h"
 #include "oci/annotations.h"
 #include "oci/spec.h"
 #include "roles.h"
@@ -62,6 +63,8 @@ struct launch {
 	struct console console;
 	struct vmm_disk disks[VMM_DISKS_MAX];
 	int stdio[3];
+	struct notify notify;
+	const char **more_env; /* vector of a longer environment, or NULL */
 	int ns_fds[OCI_NS_COUNT];
 	unsigned n_ns_fds;
 	int shim_clone_flags;

@@ -48,6 +48,7 @@ void launch_init(struct launch *l, const struct globals *g, const struct launch_
 	l->o = o;
 	l->kvm_fd = l->kernel_fd = l->initramfs_fd = l->ram_fd = -1;
 	l->rootfs_fd = l->rootfs_tree_fd = -1;
+	l->notify.fd = -1;
 	l->userns_fd = l->fs_userns_fd = -1;
 	l->alive_fd = l->reason_fd = l->control_fd = l->null_fd = -1;
 	for (unsigned i = 0; i < ROLE_COUNT; i++) {
@@ -91,7 +92,7 @@ void launch_finish(struct launch *l)
 		&l->rootfs_fd, &l->alive_fd,	     &l->reason_fd,	   &l->control_fd,
 		&l->null_fd,   &l->wires.irq_fd,     &l->stdio[0],	   &l->stdio[1],
 		&l->stdio[2],  &l->wires.kick_fd[0], &l->wires.kick_fd[1], &l->rootfs_tree_fd,
-		&l->userns_fd, &l->fs_userns_fd,
+		&l->userns_fd, &l->fs_userns_fd,     &l->notify.fd,
 	};
 
 	for (size_t i = 0; i < VR_ARRAY_SIZE(fds); i++) {
@@ -116,6 +117,7 @@ void launch_finish(struct launch *l)
 	}
 	free(l->binds);
 	free(l->create_frame);
+	free(l->more_env);
 	guest_plan_finish(&l->guest);
 	oci_spec_free(l->spec);
 }
@@ -367,16 +369,64 @@ static int open_trees(struct launch *l, struct vr_err *err)
 	return 0;
 }
 
+/* Longer by @n strings; its vector is @out_vec, for free(). */
+static int env_add(struct ap_strv *env, const char *const *more, size_t n, const char ***out_vec,
+		   struct vr_err *err)
+{
+	const char **vec = n > 0 ? malloc((env->count + n) * sizeof(*vec)) : NULL;
+
+	if (n > 0 && !vec) {
+		return vr_err_set(err, ENOMEM, "the process's environment: out of memory");
+	}
+	*out_vec = vec;
+	if (n == 0) {
+		return 0;
+	}
+	if (env->count > 0) {
+		memcpy(vec, env->vec, env->count * sizeof(*vec));
+	}
+	memcpy(vec + env->count, more, n * sizeof(*vec));
+	*env = (struct ap_strv){.count = env->count + (uint32_t)n, .vec = vec};
+	return 0;
+}
+
+/* What doesn't come from config.json: passed descriptors, and where to tell of readiness. */
+static int complete_process(struct launch *l, struct vr_err *err)
+{
+	struct ap_container *c = l->guest.container;
+	const char *more[PASSFDS_ENV_MAX + 1];
+	size_t n;
+
+	if (!(c->flags & AP_C_HAS_PROCESS)) {
+		return 0;
+	}
+	passfds_plan(l->o->fds, &c->process);
+	n = passfds_env(l->o->fds, more);
+	notify_find(l->spec, &l->notify);
+	if (notify_plan(&l->notify, c) < 0) {
+		return vr_err_set(err, E2BIG, "config.json: mounts: no room for NOTIFY_SOCKET");
+	}
+	if (l->notify.fd >= 0 && l->notify.env[0] != '\0') {
+		more[n++] = l->notify.env;
+	}
+	return env_add(&c->process.env, more, n, &l->more_env, err);
+}
+
 static int encode_create(struct launch *l, struct vr_err *err)
 {
 	size_t cap = AP_HEADER_LEN + AP_FRAME_MAX;
 	uint32_t bits;
 	long n;
+	int rc;
 
 	if (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits)) {
 		return vr_err_sys(err, errno, "get random bytes");
 	}
 	l->guest.container->process.port = AP_PORT_STDIO(bits);
+	rc = complete_process(l, err);
+	if (rc < 0) {
+		return rc;
+	}
 
 	l->create_frame = malloc(cap);
 	if (!l->create_frame) {

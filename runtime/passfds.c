@@ -3,11 +3,17 @@
 #include "passfds.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/cleanup.h"
+#include "stream.h"
 
 #define FIRST_FD 3
 
@@ -19,7 +25,7 @@ static const char *kind_of_socket(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening) {
 		return "a listening socket";
 	}
-	return "a socket";
+	return "a socket that is no connected stream";
 }
 
 static const char *kind_of(int fd, const struct stat *st)
@@ -30,7 +36,7 @@ static const char *kind_of(int fd, const struct stat *st)
 	case S_IFDIR:
 		return "a directory";
 	case S_IFIFO:
-		return "a pipe";
+		return "a pipe for both directions";
 	case S_IFSOCK:
 		return kind_of_socket(fd);
 	case S_IFCHR:
@@ -41,20 +47,62 @@ static const char *kind_of(int fd, const struct stat *st)
 	}
 }
 
-static int refuse(int fd, const char *why, struct vr_err *err)
+static bool is_connected_stream(int fd)
 {
-	struct stat st;
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(int), peer_len = sizeof(peer);
+	int type = 0;
 
-	if (fstat(fd, &st) < 0) {
-		return vr_err_set(err, EBADF, "%s: descriptor %d is not open", why, fd);
-	}
-	return vr_err_set(err, ENOTSUP,
-			  "%s: descriptor %d is %s of the host, which can't be passed into a "
-			  "microVM; use a bind mount or the standard streams",
-			  why, fd, kind_of(fd, &st));
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM &&
+	       getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0;
 }
 
-static int listen_check(struct vr_err *err)
+/* Return: enum ap_fd, 0 for what can't be passed */
+static uint32_t pass_kind(int fd, const struct stat *st, int flags)
+{
+	if (S_ISFIFO(st->st_mode)) {
+		return (flags & O_ACCMODE) == O_RDONLY	 ? AP_FD_IN
+		       : (flags & O_ACCMODE) == O_WRONLY ? AP_FD_OUT
+							 : 0;
+	}
+	return S_ISSOCK(st->st_mode) && is_connected_stream(fd) ? AP_FD_BOTH : 0;
+}
+
+static int take_one(int fd, const char *why, struct passfds *out, struct vr_err *err)
+{
+	uint32_t i = out->n;
+	struct stat st;
+	int flags = fcntl(fd, F_GETFL);
+	int fd_flags = fcntl(fd, F_GETFD);
+
+	/* What is closed on exec wasn't inherited: it is ours. */
+	if (fd_flags < 0 || (fd_flags & FD_CLOEXEC) || flags < 0 || fstat(fd, &st) < 0) {
+		return vr_err_set(err, EBADF, "%s: descriptor %d is not open", why, fd);
+	}
+	out->kind[i] = pass_kind(fd, &st, flags);
+	if (out->kind[i] == 0) {
+		return vr_err_set(
+			err, ENOTSUP,
+			"%s: descriptor %d is %s of the host, which can't be passed into a "
+			"microVM; pipes and connected stream sockets can, files as bind mounts",
+			why, fd, kind_of(fd, &st));
+	}
+	out->rfd[i] = out->kind[i] & AP_FD_IN ? fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD) : -1;
+	out->wfd[i] = out->kind[i] & AP_FD_OUT ? fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD) : -1;
+	out->n++;
+	if (((out->kind[i] & AP_FD_IN) && out->rfd[i] < 0) ||
+	    ((out->kind[i] & AP_FD_OUT) && out->wfd[i] < 0)) {
+		return vr_err_sys(err, errno, "%s: duplicate descriptor %d", why, fd);
+	}
+	if (S_ISFIFO(st.st_mode)) {
+		out->rfd[i] = out->rfd[i] < 0 ? -1 : stream_reopen_fd(out->rfd[i]);
+		out->wfd[i] = out->wfd[i] < 0 ? -1 : stream_reopen_fd(out->wfd[i]);
+	}
+	return 0;
+}
+
+/* Return: number of descriptors of socket activation, or -EINVAL */
+static int listen_count(struct vr_err *err)
 {
 	const char *pid = getenv("LISTEN_PID");
 	const char *n = getenv("LISTEN_FDS");
@@ -68,10 +116,77 @@ static int listen_check(struct vr_err *err)
 	if (end == n || *end != '\0' || value < 0) {
 		return vr_err_set(err, EINVAL, "LISTEN_FDS: '%.40s' is not a number", n);
 	}
-	return value > 0 ? refuse(FIRST_FD, "LISTEN_FDS", err) : 0;
+	return value > (long)AP_MAX_FDS ? (int)AP_MAX_FDS + 1 : (int)value;
 }
 
-int passfds_check(unsigned preserve, struct vr_err *err)
+int passfds_take(unsigned preserve, bool activation, struct passfds *out, struct vr_err *err)
 {
-	return preserve > 0 ? refuse(FIRST_FD, "option '--preserve-fds'", err) : listen_check(err);
+	static const char option[] = "option '--preserve-fds'";
+	int n_listen = activation ? listen_count(err) : 0;
+	int rc = 0;
+
+	*out = (struct passfds){0};
+	if (n_listen < 0) {
+		return n_listen;
+	}
+	if (preserve > AP_MAX_FDS || (unsigned)n_listen + preserve > AP_MAX_FDS) {
+		return vr_err_set(err, E2BIG, "%s: at most %u descriptors can be passed",
+				  preserve > 0 ? option : "LISTEN_FDS", AP_MAX_FDS);
+	}
+	out->n_listen = (uint32_t)n_listen;
+	for (unsigned i = 0; rc == 0 && i < (unsigned)n_listen + preserve; i++) {
+		rc = take_one(FIRST_FD + (int)i, i < (unsigned)n_listen ? "LISTEN_FDS" : option,
+			      out, err);
+	}
+	if (rc < 0) {
+		passfds_close(out);
+		return rc;
+	}
+	for (uint32_t i = 0; i < out->n; i++) {
+		(void)close(FIRST_FD + (int)i);
+	}
+	return 0;
+}
+
+void passfds_close(struct passfds *p)
+{
+	for (uint32_t i = 0; i < p->n; i++) {
+		vr_close_reset(&p->rfd[i]);
+		vr_close_reset(&p->wfd[i]);
+	}
+	p->n = 0;
+}
+
+void passfds_plan(const struct passfds *p, struct ap_process *out)
+{
+	out->n_fds = p->n;
+	memcpy(out->fds, p->kind, p->n * sizeof(out->fds[0]));
+}
+
+size_t passfds_env(const struct passfds *p, const char *out[PASSFDS_ENV_MAX])
+{
+	static char fds[32];
+
+	if (p->n_listen == 0) {
+		return 0;
+	}
+	(void)snprintf(fds, sizeof(fds), "LISTEN_FDS=%u", p->n_listen); /* two digits at most */
+	out[0] = fds;
+	out[1] = "LISTEN_PID=1";
+	return PASSFDS_ENV_MAX;
+}
+
+size_t passfds_list(const struct passfds *p, int out[2 * AP_MAX_FDS])
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < p->n; i++) {
+		if (p->rfd[i] >= 0) {
+			out[n++] = p->rfd[i];
+		}
+		if (p->wfd[i] >= 0) {
+			out[n++] = p->wfd[i];
+		}
+	}
+	return n;
 }

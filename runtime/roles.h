@@ -31,6 +31,7 @@
 
 #include "base/err.h"
 #include "net_attach.h"
+#include "passfds.h"
 #include "sandbox/tree.h"
 #include "vmm/virtq.h"
 
@@ -64,6 +65,7 @@ struct shim_plan {
 	int userns_fd; /* the container's, or -1 */
 	struct shim_bind *binds;
 	unsigned n_binds;
+	const char *apparmor; /* profile to change to, or NULL */
 };
 
 /**
@@ -77,6 +79,7 @@ struct shim_exec_plan {
 	int vmm_fd;
 	int null_fd;
 	int tty_fd;
+	const char *apparmor;
 };
 
 /** struct fs_wires - how the fs process takes part in a device of the vmm */
@@ -137,6 +140,8 @@ struct vmm_plan {
 	struct fs_wires wires;
 	bool tty;
 	int stdio[3];
+	const struct passfds *fds; /* of init; taken over */
+	int notify_fd;		   /* connected to the service manager's socket, or -1 */
 	const char *hostname;
 	bool readonly_root;
 	const struct vmm_disk *disks;

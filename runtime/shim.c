@@ -32,6 +32,7 @@
 #include "base/log.h"
 #include "oci/state.h"
 #include "proctitle.h"
+#include "sandbox/apparmor.h"
 #include "sandbox/fds.h"
 #include "sandbox/sandbox.h"
 #include "userns.h"
@@ -149,24 +150,42 @@ static int signals_block(void)
 	return signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static int narrow(const int *keep, size_t n, int null_fd, struct vr_err *err)
+/* The profile comes last: what it forbids has been done by then. */
+static int narrow(int *keep, size_t n, int null_fd, int *profile_fd, const char *profile,
+		  struct vr_err *err)
 {
 	int rc;
 
 	role_stdio_null(null_fd);
+	keep[n++] = *profile_fd;
 	rc = sbx_close_fds(keep, n);
 	if (rc < 0) {
 		return vr_err_sys(err, rc, "close foreign file descriptors");
 	}
-	return sbx_stage_shim_final(err);
+	if (*profile_fd >= 0) {
+		rc = sbx_apparmor_change(*profile_fd, profile, err);
+		vr_close_reset(profile_fd);
+	}
+	return rc < 0 ? rc : sbx_stage_shim_final(err);
+}
+
+/* Return: 0 with @out -1 when no profile is wanted, or -errno */
+static int profile_open(const char *profile, int *out, struct vr_err *err)
+{
+	*out = sbx_apparmor_wanted(profile) ? sbx_apparmor_open(err) : -1;
+	return *out < 0 && err->code != 0 ? *out : 0;
 }
 
 static int prepare(const struct shim_plan *plan, int sigfd, struct vr_err *err)
 {
-	const int keep[] = {plan->report_fd, plan->vmm_fd, plan->alive_fd, sigfd};
+	int keep[5] = {plan->report_fd, plan->vmm_fd, plan->alive_fd, sigfd};
+	int profile_fd = -1;
 	int rc;
 
 	rc = tty_adopt(plan->tty_fd, err);
+	if (rc == 0) {
+		rc = profile_open(plan->apparmor, &profile_fd, err);
+	}
 	if (rc == 0) {
 		rc = namespaces_enter(plan, err);
 	}
@@ -176,18 +195,22 @@ static int prepare(const struct shim_plan *plan, int sigfd, struct vr_err *err)
 	if (rc == 0 && plan->userns_fd >= 0) {
 		rc = userns_enter(plan->userns_fd, 0, 0, err);
 	}
-	return rc < 0 ? rc : narrow(keep, VR_ARRAY_SIZE(keep), plan->null_fd, err);
+	return rc < 0 ? rc : narrow(keep, 4, plan->null_fd, &profile_fd, plan->apparmor, err);
 }
 
 static int prepare_exec(const struct shim_exec_plan *plan, int sigfd, struct vr_err *err)
 {
-	const int keep[] = {plan->report_fd, plan->vmm_fd, sigfd};
+	int keep[4] = {plan->report_fd, plan->vmm_fd, sigfd};
 	int rc = tty_adopt(plan->tty_fd, err);
+	int profile_fd = -1;
 
 	if (rc == 0 && chdir("/") < 0) { /* or the caller's directory could not be unmounted */
 		rc = vr_err_sys(err, errno, "leave the current directory");
 	}
-	return rc < 0 ? rc : narrow(keep, VR_ARRAY_SIZE(keep), plan->null_fd, err);
+	if (rc == 0) {
+		rc = profile_open(plan->apparmor, &profile_fd, err);
+	}
+	return rc < 0 ? rc : narrow(keep, 3, plan->null_fd, &profile_fd, plan->apparmor, err);
 }
 
 /* Syscalls: read, sendto (role shim) */

@@ -115,9 +115,13 @@ static void close_read_side(struct stream *s)
 	vr_close_reset(&s->rfd);
 }
 
+/* Syscalls: shutdown (role vmm) */
 static void close_write_side(struct stream *s)
 {
 	(void)watch_write(s, false); /* removing can't fail */
+	if (s->is_socket && s->wfd >= 0 && s->guest_shut) {
+		(void)shutdown(s->wfd, SHUT_WR);
+	}
 	vr_close_reset(&s->wfd);
 	if (!s->out_done) {
 		s->out_done = true;
@@ -189,7 +193,7 @@ static void pump_out(struct stream *s)
 		}
 		if (n < 0) { /* EPIPE: the reader is gone; others: the device is */
 			/* Both ways: an agent that only writes learns of it by poll through our end of file. */
-			vsock_conn_shutdown(s->conn, true, true);
+			vsock_conn_shutdown(s->conn, !s->is_socket, true);
 			vsock_conn_consume(s->conn, waiting);
 			close_write_side(s);
 			return;
@@ -241,15 +245,20 @@ static void on_writable(void *ctx, struct vsock_conn *conn)
 	}
 }
 
+/* Syscalls: shutdown (role vmm) */
 static void on_shut(void *ctx, struct vsock_conn *conn, bool no_more_data, bool no_more_room)
 {
 	struct stream *s = ctx;
 
 	(void)conn;
 	if (no_more_room) {
+		if (s->is_socket && s->rfd >= 0 && !no_more_data && !s->guest_ended) {
+			(void)shutdown(s->rfd, SHUT_RD); /* it still writes */
+		}
 		close_read_side(s);
 	}
 	if (no_more_data) {
+		s->guest_shut = s->guest_ended ? s->guest_shut : !no_more_room;
 		s->guest_ended = true;
 		begin_out(s);
 	}

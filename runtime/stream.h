@@ -11,6 +11,9 @@
  *   guest closed stdout    -> our write end is closed once all bytes are written
  *   fd's reader went away  -> the connection is shut for receiving (guest gets SIGPIPE)
  *
+ * A passed socket has both directions. What the guest shuts is shut here; what it
+ * closes is closed only, as its process would have done.
+ *
  * Trust:   bytes are opaque; their number is bounded by the credit.
  * Threads: the loop thread, with the vsock lock held in stream_* calls but
  *          stream_event() and stream_attached(), which take it.
@@ -45,6 +48,8 @@ struct stream {
 	bool watching_w;
 	bool never_full;  /* @wfd can't be polled: a file, which takes whatever it is given */
 	bool guest_ended; /* the guest said that it sends no more */
+	bool is_socket;	  /* @rfd and @wfd are one socket: each direction is shut by itself */
+	bool guest_shut;  /* ... and the guest only said that it sends no more, it still reads */
 	bool out_done;
 	/* Told once, when out_done becomes true. */
 	void (*drained)(void *ctx);

@@ -69,9 +69,9 @@ void vmproc_refuse(struct vmproc *p, const struct vr_err *err)
 	if (!p->committed && p->state == CTL_BOOTING) {
 		role_report(p->plan->report_fd, err);
 	} else {
-		if (p->committed) { /* before that `create` tells of the failure, and only it */
-			vr_error("%s", err->msg);
-		}
+		/* No error in the log: that has one for each command that failed, and callers take it
+		 * for the next one's. */
+		vr_info("%s", err->msg);
 		(void)!write(p->plan->reason_fd, err->msg,
 			     strlen(err->msg)); /* for `state`, best effort */
 	}
@@ -357,9 +357,10 @@ static int prepare(struct vmproc *p, struct vr_err *err)
 		plan->reason_fd, plan->control_fd,   plan->kvm_fd,	 plan->kernel_fd,
 		plan->ram_fd,	 plan->initramfs_fd, plan->wires.irq_fd, plan->wires.kick_fd[0],
 		plan->stdio[0],	 plan->stdio[1],     plan->stdio[2],	 plan->wires.kick_fd[1],
-		vr_log_fd(),
+		vr_log_fd(),	 plan->notify_fd,
 	};
-	int keep[VR_ARRAY_SIZE(fixed) + VMM_DISKS_MAX + AP_MAX_LINKS * NET_TAP_MAX_QUEUES];
+	int keep[VR_ARRAY_SIZE(fixed) + VMM_DISKS_MAX + AP_MAX_LINKS * NET_TAP_MAX_QUEUES +
+		 2 * AP_MAX_FDS];
 	size_t n = VR_ARRAY_SIZE(fixed);
 	int rc;
 
@@ -373,6 +374,7 @@ static int prepare(struct vmproc *p, struct vr_err *err)
 		memcpy(keep + n, tap->fd, tap->n_queues * sizeof(keep[0]));
 		n += tap->n_queues;
 	}
+	n += passfds_list(plan->fds, keep + n);
 	role_stdio_null(plan->null_fd);
 	rc = sbx_close_fds(keep, n);
 	if (rc < 0) {

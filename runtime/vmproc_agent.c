@@ -15,10 +15,12 @@
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/socket.h>
 
 #include "base/checked.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "notify.h"
 #include "timeline.h"
 
 #define ID_CONFIGURE 1u
@@ -319,6 +321,19 @@ static void on_exit_event(void *ctx, const struct ap_exit *m)
 	vmproc_procs_exited(p, m);
 }
 
+/* Syscalls: sendto (role vmm) */
+static void on_notify(void *ctx, const struct ap_notify *m)
+{
+	const struct vmproc *p = ctx;
+	char text[AP_NOTIFY_MAX + 1];
+	size_t n = notify_filter(m->text, text, sizeof(text));
+
+	if (p->plan->notify_fd >= 0 && n > 0) {
+		/* lost with its receiver, or when that doesn't keep up */
+		(void)send(p->plan->notify_fd, text, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+}
+
 static void on_lost(void *ctx, const char *reason)
 {
 	struct vmproc *p = ctx;
@@ -334,6 +349,7 @@ const struct agent_events *vmproc_agent_events(void)
 		.on_hello = on_hello,
 		.on_reply = on_reply,
 		.on_exit = on_exit_event,
+		.on_notify = on_notify,
 		.on_lost = on_lost,
 	};
 

@@ -227,11 +227,10 @@ int vmproc_devices_create(struct vmproc *p, struct vr_err *err)
 	if (rc == 0) {
 		rc = loop_add(p->loop, vsock_event_fd(p->vsock), EPOLLIN, EV_KICK, KICK_VSOCK_WORK);
 	}
-	if (rc < 0) {
-		return vr_err_sys(err, rc, "attach the VM's devices");
+	if (rc == 0) {
+		rc = vmproc_procs_init(p);
 	}
-	vmproc_procs_init(p);
-	return 0;
+	return rc < 0 ? vr_err_sys(err, rc, "attach the VM's devices") : 0;
 }
 
 int vmproc_devices_cmdline(const struct vmproc *p, const char *base, char *buf, size_t cap)

@@ -42,18 +42,43 @@ static int frame_read(int fd, struct work *w)
 	return ap_decode_exec(w->payload, (size_t)n, &w->exec);
 }
 
-static struct vproc *proc_add(struct vmproc *p, const struct ctl_request *req, int *fds)
+static size_t n_stdio(const struct ctl_request *req)
+{
+	return req->terminal ? 2 : 3;
+}
+
+/* Those to pass, as @plan says. Return: 0, -EPROTO when they are not as many */
+static int passed(const struct ap_process *plan, const int *fds, size_t n, struct passfds *out)
+{
+	*out = (struct passfds){.n = plan->n_fds};
+	for (uint32_t i = 0; i < plan->n_fds; i++) {
+		size_t need = plan->fds[i] == AP_FD_BOTH ? 2 : 1;
+
+		if (n < need) {
+			return -EPROTO;
+		}
+		out->kind[i] = plan->fds[i];
+		out->rfd[i] = plan->fds[i] & AP_FD_IN ? fds[0] : -1;
+		out->wfd[i] = plan->fds[i] & AP_FD_OUT ? fds[need - 1] : -1;
+		fds += need;
+		n -= need;
+	}
+	return n == 0 ? 0 : -EPROTO;
+}
+
+static struct vproc *proc_add(struct vmproc *p, const struct ctl_request *req, int *fds,
+			      size_t n_fds, const struct passfds *pass)
 {
 	int *io = fds + CTL_EXEC_STDIO;
 	const int rfd[VMPROC_STREAMS] = {io[0], -1, -1};
 	const int wfd[VMPROC_STREAMS] = {req->terminal ? io[1] : -1, io[1],
 					 req->terminal ? -1 : io[2]};
-	struct vproc *v = vmproc_procs_add(p, req->terminal, rfd, wfd);
+	struct vproc *v = vmproc_procs_add(p, req->terminal, rfd, wfd, pass);
 
 	if (v) {
 		v->host_pid = req->pid;
 		v->shim_fd = vr_take_fd(&fds[CTL_EXEC_SHIM]);
-		for (size_t i = 0; i < (req->terminal ? 2u : 3u); i++) {
+		for (size_t i = 0; i < n_fds - CTL_EXEC_STDIO; i++) {
 			(void)vr_take_fd(&io[i]); /* the streams' now */
 		}
 	}
@@ -80,10 +105,12 @@ int vmproc_exec(struct vmproc *p, int client, const struct ctl_request *req, int
 		struct vr_err *err)
 {
 	vr_autofree struct work *w = NULL;
+	size_t n_fixed = CTL_EXEC_STDIO + n_stdio(req);
+	struct passfds pass;
 	struct vproc *v;
 	int rc;
 
-	if (n_fds != (req->terminal ? CTL_EXEC_FDS_TTY : CTL_EXEC_FDS)) {
+	if (n_fds < n_fixed) {
 		return vr_err_set(err, EPROTO, "exec: wrong number of descriptors");
 	}
 	w = malloc(sizeof(*w)); /* its pages cost nothing until they are used */
@@ -94,7 +121,10 @@ int vmproc_exec(struct vmproc *p, int client, const struct ctl_request *req, int
 	if (((w->exec.process.flags & AP_P_TTY) != 0) != req->terminal) {
 		return vr_err_set(err, EPROTO, "exec: a terminal for a process without one");
 	}
-	v = proc_add(p, req, fds);
+	if (passed(&w->exec.process, fds + n_fixed, n_fds - n_fixed, &pass) < 0) {
+		return vr_err_set(err, EPROTO, "exec: wrong number of descriptors");
+	}
+	v = proc_add(p, req, fds, n_fds, &pass);
 	if (!v) {
 		return vr_err_set(err, EAGAIN, "exec: more than %u processes at once",
 				  VMPROC_MAX_PROCS - 1);
@@ -123,8 +153,12 @@ void vmproc_exec_answered(struct vmproc *p, uint32_t id, bool ok)
 	/* No exit will follow, and the client says why. */
 	v->exited = true;
 	v->status = 255;
-	for (unsigned s = 0; s < v->n_streams; s++) {
-		stream_abandon(&v->streams[s]);
+	for (unsigned s = 0; s < AP_STREAMS; s++) {
+		struct stream *stream = vmproc_procs_stream_of(v, s);
+
+		if (stream) {
+			stream_abandon(stream);
+		}
 	}
 	vmproc_procs_defer(p, v, PROC_WORK_OVER);
 }

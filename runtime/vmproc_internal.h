@@ -44,7 +44,7 @@ enum vmproc_event {
 	EV_CREATE,	 /* `create` committed, or died */
 	EV_LISTEN,	 /* a verb connects */
 	EV_CLIENT,	 /* slot in clients */
-	EV_STREAM,	 /* (slot in procs << 3) | stream << 1 | write side */
+	EV_STREAM,	 /* (slot in procs << 5) | stream << 1 | write side */
 	EV_ATTACH,	 /* as EV_STREAM: the guest connected this stream */
 	EV_DEADLINE,	 /* enum vmproc_deadline */
 	EV_DEVICE_TIMER, /* a device asked to be called again */
@@ -85,8 +85,9 @@ struct vproc {
 	uint16_t rows;
 	uint16_t cols;
 	int shim_fd;
-	unsigned n_streams;
-	struct stream streams[VMPROC_STREAMS];
+	struct stream streams[VMPROC_STREAMS]; /* a terminal has the first alone */
+	struct stream *passed;		       /* those of passed descriptors, @n_passed of them */
+	unsigned n_passed;
 	struct vmproc *owner;
 };
 
@@ -227,15 +228,18 @@ void vmproc_control_answer(struct vmproc *p, int client, int code, const char *m
 void vmproc_control_answer_data(struct vmproc *p, int client, const void *data, size_t len);
 
 /* vmproc_procs.c */
-void vmproc_procs_init(struct vmproc *p);
+/** vmproc_procs_init() - slot 0 is init. Return: 0 or -ENOMEM */
+int vmproc_procs_init(struct vmproc *p) __attribute__((warn_unused_result));
 /**
  * vmproc_procs_add() - take a slot for one more process
- * @rfd, @wfd: of each stream (one for a terminal), -1 for none; owned on success
+ * @rfd, @wfd: of each stream (one for a terminal), -1 for none; owned on success, as is @fds
  *
  * Return: the process, NULL when there are too many.
  */
 struct vproc *vmproc_procs_add(struct vmproc *p, bool tty, const int rfd[VMPROC_STREAMS],
-			       const int wfd[VMPROC_STREAMS]);
+			       const int wfd[VMPROC_STREAMS], const struct passfds *fds);
+/** vmproc_procs_stream_of() - stream number @s (as its port says), NULL if it has none */
+struct stream *vmproc_procs_stream_of(struct vproc *v, unsigned s);
 /** vmproc_procs_find() - by process id, NULL when there is none */
 struct vproc *vmproc_procs_find(struct vmproc *p, uint32_t id);
 /** vmproc_procs_release() - end all of it and free the slot; its shim learns of it by end of file */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
@@ -24,18 +25,25 @@
 
 static uint32_t stream_index(uint32_t slot, unsigned s)
 {
-	return slot << 3 | s << 1;
+	return slot << 5 | s << 1;
+}
+
+struct stream *vmproc_procs_stream_of(struct vproc *v, unsigned s)
+{
+	if (s < VMPROC_STREAMS) {
+		return s == 0 || !v->tty ? &v->streams[s] : NULL;
+	}
+	return s - VMPROC_STREAMS < v->n_passed ? &v->passed[s - VMPROC_STREAMS] : NULL;
 }
 
 static struct stream *stream_find(struct vmproc *p, uint32_t index)
 {
-	uint32_t slot = index >> 3;
-	unsigned s = (index >> 1) & 3;
+	uint32_t slot = index >> 5;
 
-	if (slot >= VMPROC_MAX_PROCS || !p->procs[slot].used || s >= p->procs[slot].n_streams) {
+	if (slot >= VMPROC_MAX_PROCS || !p->procs[slot].used) {
 		return NULL;
 	}
-	return &p->procs[slot].streams[s];
+	return vmproc_procs_stream_of(&p->procs[slot], (index >> 1) % AP_STREAMS);
 }
 
 static uint32_t slot_of(const struct vproc *v)
@@ -43,14 +51,28 @@ static uint32_t slot_of(const struct vproc *v)
 	return (uint32_t)(v - v->owner->procs);
 }
 
-static bool all_drained(const struct vproc *v)
+static bool all_drained(struct vproc *v)
 {
-	for (unsigned s = 0; s < v->n_streams; s++) {
-		if (!v->streams[s].out_done) {
+	for (unsigned s = 0; s < AP_STREAMS; s++) {
+		const struct stream *stream = vmproc_procs_stream_of(v, s);
+
+		if (stream && !stream->out_done) {
 			return false;
 		}
 	}
 	return true;
+}
+
+/* All of them lose what was not written yet; the vsock lock is held. */
+static void abandon(struct vproc *v)
+{
+	for (unsigned s = 0; s < AP_STREAMS; s++) {
+		struct stream *stream = vmproc_procs_stream_of(v, s);
+
+		if (stream) {
+			stream_abandon(stream);
+		}
+	}
 }
 
 static void finish_if_over(struct vproc *v)
@@ -65,30 +87,47 @@ static void on_drained(void *ctx)
 	finish_if_over(ctx);
 }
 
-static void proc_init(struct vmproc *p, uint32_t slot, bool tty, const int *rfd, const int *wfd)
+static int proc_init(struct vmproc *p, uint32_t slot, bool tty, const int *rfd, const int *wfd,
+		     const struct passfds *fds)
 {
 	struct vproc *v = &p->procs[slot];
+	struct stream *stream;
 
 	*v = (struct vproc){.used = true, .tty = tty, .shim_fd = -1, .owner = p};
-	v->n_streams = tty ? 1 : VMPROC_STREAMS;
-	for (unsigned s = 0; s < v->n_streams; s++) {
-		stream_init(&v->streams[s], p->loop, p->vsock, EV_STREAM, stream_index(slot, s),
-			    rfd[s], wfd[s]);
-		v->streams[s].drained = on_drained;
-		v->streams[s].ctx = v;
+	v->passed = fds->n > 0 ? calloc(fds->n, sizeof(*v->passed)) : NULL;
+	if (fds->n > 0 && !v->passed) {
+		v->used = false;
+		return -ENOMEM;
 	}
+	v->n_passed = fds->n;
+	for (unsigned s = 0; s < AP_STREAMS; s++) {
+		unsigned i = s - VMPROC_STREAMS;
+
+		stream = vmproc_procs_stream_of(v, s);
+		if (!stream) {
+			continue;
+		}
+		stream_init(stream, p->loop, p->vsock, EV_STREAM, stream_index(slot, s),
+			    s < VMPROC_STREAMS ? rfd[s] : fds->rfd[i],
+			    s < VMPROC_STREAMS ? wfd[s] : fds->wfd[i]);
+		stream->is_socket = s >= VMPROC_STREAMS && fds->kind[i] == AP_FD_BOTH;
+		stream->drained = on_drained;
+		stream->ctx = v;
+	}
+	return 0;
 }
 
-void vmproc_procs_init(struct vmproc *p)
+int vmproc_procs_init(struct vmproc *p)
 {
 	const struct vmm_plan *plan = p->plan;
 	const int rfd[VMPROC_STREAMS] = {plan->stdio[0], -1, -1};
 	const int wfd[VMPROC_STREAMS] = {plan->tty ? plan->stdio[1] : -1, plan->stdio[1],
 					 plan->stdio[2]};
+	int rc = proc_init(p, 0, plan->tty, rfd, wfd, plan->fds);
 
-	proc_init(p, 0, plan->tty, rfd, wfd);
 	p->procs[0].shim_fd = plan->shim_fd;
 	p->procs[0].port = plan->stdio_port;
+	return rc;
 }
 
 struct vproc *vmproc_procs_find(struct vmproc *p, uint32_t id)
@@ -124,7 +163,7 @@ static int port_choose(struct vmproc *p, uint32_t *out)
 }
 
 struct vproc *vmproc_procs_add(struct vmproc *p, bool tty, const int rfd[VMPROC_STREAMS],
-			       const int wfd[VMPROC_STREAMS])
+			       const int wfd[VMPROC_STREAMS], const struct passfds *fds)
 {
 	uint32_t port;
 
@@ -138,7 +177,9 @@ struct vproc *vmproc_procs_add(struct vmproc *p, bool tty, const int rfd[VMPROC_
 		do { /* ends: there are fewer processes than ids */
 			p->last_proc = p->last_proc % AP_PROC_ID_MAX + 1;
 		} while (vmproc_procs_find(p, p->last_proc));
-		proc_init(p, slot, tty, rfd, wfd);
+		if (proc_init(p, slot, tty, rfd, wfd, fds) < 0) {
+			return NULL;
+		}
 		p->procs[slot].id = p->last_proc;
 		p->procs[slot].port = port;
 		return &p->procs[slot];
@@ -164,10 +205,14 @@ void vmproc_procs_release(struct vmproc *p, struct vproc *v)
 	uint32_t slot = slot_of(v);
 
 	vsock_lock(p->vsock);
-	for (unsigned s = 0; s < v->n_streams; s++) {
-		v->streams[s].drained = NULL;
-		stream_abandon(&v->streams[s]);
-		loop_cancel(p->loop, EV_ATTACH, stream_index(slot, s));
+	for (unsigned s = 0; s < AP_STREAMS; s++) {
+		struct stream *stream = vmproc_procs_stream_of(v, s);
+
+		if (stream) {
+			stream->drained = NULL;
+			stream_abandon(stream);
+			loop_cancel(p->loop, EV_ATTACH, stream_index(slot, s));
+		}
 	}
 	vsock_unlock(p->vsock);
 	loop_cancel(p->loop, EV_PROC, slot << 1 | PROC_WORK_OVER);
@@ -176,6 +221,9 @@ void vmproc_procs_release(struct vmproc *p, struct vproc *v)
 		loop_del(p->loop, v->shim_fd);
 		vr_close_reset(&v->shim_fd);
 	}
+	free(v->passed);
+	v->passed = NULL;
+	v->n_passed = 0;
 	v->used = false;
 }
 
@@ -257,23 +305,24 @@ void vmproc_procs_work(struct vmproc *p, uint32_t index)
 int vmproc_procs_accept(struct vmproc *p, uint32_t port, struct vsock_conn *conn,
 			const struct vsock_endpoint **ep, void **ep_ctx)
 {
-	uint32_t s = port % 4;
+	uint32_t s = port % AP_STREAMS;
 
 	for (uint32_t slot = 0; slot < VMPROC_MAX_PROCS; slot++) {
 		struct vproc *v = &p->procs[slot];
+		struct stream *stream =
+			v->used && v->port == port - s ? vmproc_procs_stream_of(v, s) : NULL;
 
-		if (!v->used || v->port != port - s || s >= v->n_streams ||
-		    v->streams[s].attached) {
+		if (!stream || stream->attached) {
 			continue;
 		}
 		/* Bytes may flow only once the vsock has told the guest of the connection. */
 		if (loop_after(p->loop, EV_ATTACH, stream_index(slot, s), 0) < 0) {
 			return -ENOMEM;
 		}
-		v->streams[s].attached = true;
-		v->streams[s].conn = conn;
+		stream->attached = true;
+		stream->conn = conn;
 		*ep = stream_endpoint();
-		*ep_ctx = &v->streams[s];
+		*ep_ctx = stream;
 		return 0;
 	}
 	return -ECONNREFUSED;
@@ -337,9 +386,7 @@ void vmproc_procs_shim(struct vmproc *p, uint32_t slot)
 		vr_debug("process %u lives on without its shim", v->id);
 	}
 	vsock_lock(p->vsock);
-	for (unsigned s = 0; s < v->n_streams; s++) {
-		stream_abandon(&v->streams[s]);
-	}
+	abandon(v);
 	vsock_unlock(p->vsock);
 }
 
@@ -359,8 +406,12 @@ void vmproc_procs_exited(struct vmproc *p, const struct ap_exit *m)
 	if (v->id == 0) {
 		p->state = CTL_EXITED; /* a DEADLINE_KILL stays: it may be the reader that hangs */
 	}
-	for (unsigned s = 0; s < v->n_streams; s++) {
-		stream_process_ended(&v->streams[s]);
+	for (unsigned s = 0; s < AP_STREAMS; s++) {
+		struct stream *stream = vmproc_procs_stream_of(v, s);
+
+		if (stream) {
+			stream_process_ended(stream);
+		}
 	}
 	finish_if_over(v);
 }
@@ -369,8 +420,8 @@ void vmproc_procs_abandon(struct vmproc *p)
 {
 	vsock_lock(p->vsock);
 	for (uint32_t slot = 0; slot < VMPROC_MAX_PROCS; slot++) {
-		for (unsigned s = 0; p->procs[slot].used && s < p->procs[slot].n_streams; s++) {
-			stream_abandon(&p->procs[slot].streams[s]);
+		if (p->procs[slot].used) {
+			abandon(&p->procs[slot]);
 		}
 	}
 	vsock_unlock(p->vsock);

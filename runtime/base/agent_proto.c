@@ -80,6 +80,18 @@ static const struct apc_field exit_f[] = {
 };
 TABLE(exit_t, exit_f, NULL);
 
+static int notify_check(const void *obj)
+{
+	const struct ap_notify *m = obj;
+
+	return strnlen(m->text, AP_NOTIFY_MAX + 1) <= AP_NOTIFY_MAX ? 0 : -EPROTO;
+}
+
+static const struct apc_field notify_f[] = {
+	STR(1, ap_notify, text),
+};
+TABLE(notify_t, notify_f, notify_check);
+
 static const struct apc_field stats_f[] = {
 	U64_FIX(1, ap_stats, v, AP_STAT_COUNT),
 	OPTSTR(2, ap_stats, memory_stat),
@@ -140,6 +152,11 @@ static int process_check(const void *obj)
 	if (p->port != 0 && p->port != AP_PORT_STDIO(p->port)) {
 		return -EPROTO;
 	}
+	for (uint32_t i = 0; i < p->n_fds; i++) {
+		if (p->fds[i] < AP_FD_IN || p->fds[i] > AP_FD_BOTH) {
+			return -EPROTO;
+		}
+	}
 	return has_filter == (p->n_seccomp > 0) ? 0 : -EPROTO;
 }
 
@@ -166,6 +183,7 @@ static const struct apc_field process_f[] = {
 	U16(20, ap_process, rows, UINT16_MAX),
 	U16(21, ap_process, cols, UINT16_MAX),
 	U32(22, ap_process, port, AP_PORT_STDIO(UINT32_MAX)),
+	U32_ARR(23, ap_process, fds, n_fds, AP_MAX_FDS),
 };
 TABLE(process_t, process_f, process_check);
 
@@ -528,6 +546,8 @@ const char *ap_type_name(uint16_t type)
 		return "reply";
 	case AP_MSG_EXIT:
 		return "exit";
+	case AP_MSG_NOTIFY:
+		return "notify";
 	default:
 		return ap_type_is_request(type) ? requests[type] : "unknown";
 	}
@@ -552,7 +572,7 @@ int ap_decode_header(const uint8_t hdr[AP_HEADER_LEN], struct ap_header *out)
 	type = vr_rd_u16(&r);
 	zero = vr_rd_u16(&r);
 	id = vr_rd_u32(&r);
-	event = type == AP_MSG_HELLO || type == AP_MSG_EXIT;
+	event = type == AP_MSG_HELLO || type == AP_MSG_EXIT || type == AP_MSG_NOTIFY;
 	if (zero != 0 || (!event && type != AP_MSG_REPLY && !ap_type_is_request(type))) {
 		return -EPROTO;
 	}
@@ -616,6 +636,16 @@ long ap_encode_exit(const struct ap_exit *m, void *buf, size_t cap)
 int ap_decode_exit(const void *p, size_t len, struct ap_exit *out)
 {
 	return apc_decode(&exit_t, p, len, out, sizeof(*out));
+}
+
+long ap_encode_notify(const struct ap_notify *m, void *buf, size_t cap)
+{
+	return encode_frame(AP_MSG_NOTIFY, 0, &notify_t, m, buf, cap);
+}
+
+int ap_decode_notify(const void *p, size_t len, struct ap_notify *out)
+{
+	return apc_decode(&notify_t, p, len, out, sizeof(*out));
 }
 
 long ap_encode_stats(const struct ap_stats *m, void *buf, size_t cap)

@@ -29,24 +29,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AP_VERSION	2u
+#define AP_VERSION	3u
 #define AP_HEADER_LEN	12u
 #define AP_FRAME_MAX	(1024u * 1024u) /* payload bytes, the header not counted */
 #define AP_PORT_CONTROL 1024u
 #define AP_PROC_ID_MAX	0xffffffu
 
 /*
- * Stream s (0 stdin, 1 stdout, 2 stderr) of a process connects to its ap_process.port + s; a
- * terminal has one connection, both ways, on stream 0. The number is a secret between host and
+ * Stream s (0 stdin, 1 stdout, 2 stderr, then passed descriptors) of a process connects to its
+ * ap_process.port + s; a terminal has one connection, both ways, on stream 0. The number is a secret between host and
  * agent: whoever else in the guest can open vsock connections can't guess it.
  */
 #define AP_PORT_STDIO_MIN 0x40000000u
 #define AP_PORT_STDIO(bits)                                                                        \
-	(AP_PORT_STDIO_MIN | ((uint32_t)(bits)&0x3ffffffcu)) /* of random bits */
+	(AP_PORT_STDIO_MIN | ((uint32_t)(bits)&0x3ffffff0u)) /* of random bits */
+
+#define AP_STREAMS 16u /* ports from one multiple of it to the next */
 
 /* Hard limits. An encoder refuses more with -E2BIG, a decoder with -EPROTO. */
 #define AP_MAX_PROCS	   128u	  /* processes alive at once: init and execs */
 #define AP_MAX_STRINGS	   32768u /* strings in one vector */
+#define AP_MAX_FDS	   (AP_STREAMS - 3u)
 #define AP_MAX_GIDS	   1024u
 #define AP_MAX_RLIMITS	   16u
 #define AP_MAX_MOUNTS	   512u
@@ -86,6 +89,7 @@ enum ap_type {
 	AP_MSG_HELLO = 0x81, /* first frame of the connection; id 0 */
 	AP_MSG_REPLY = 0x82, /* id of the request it answers; one for each request */
 	AP_MSG_EXIT = 0x83,  /* id 0 */
+	AP_MSG_NOTIFY = 0x84 /* id 0 */
 };
 
 /** struct ap_header - a frame's first AP_HEADER_LEN bytes */
@@ -194,6 +198,14 @@ struct ap_exit {
 	uint64_t t_ns;
 };
 
+#define AP_NOTIFY_MAX  4096u		  /* bytes of a text */
+#define AP_NOTIFY_PATH "/run/volt/notify" /* the agent's socket, as source of a bind */
+
+/** struct ap_notify - sd_notify(3) from inside the container, see AP_C_NOTIFY; lines KEY=value */
+struct ap_notify {
+	const char *text;
+};
+
 enum ap_stat {
 	AP_STAT_MEM_CURRENT,
 	AP_STAT_MEM_PEAK,
@@ -269,6 +281,13 @@ struct ap_rlimit {
 #define AP_STDIO_ERR (1u << 2)
 #define AP_STDIO_ALL 7u
 
+/** enum ap_fd - what a passed descriptor is in the guest, and which way its connection goes */
+enum ap_fd {
+	AP_FD_IN = 1,  /* a pipe to read from */
+	AP_FD_OUT = 2, /* a pipe to write to */
+	AP_FD_BOTH = 3 /* a stream socket; each direction closes on its own */
+};
+
 #define AP_P_TTY	     (1u << 0) /* terminal: @stdio is ignored, stream 0 is the terminal */
 #define AP_P_NO_NEW_PRIVS    (1u << 1)
 #define AP_P_HAS_CAPS	     (1u << 2) /* @caps is meant; else capabilities are as root's */
@@ -306,6 +325,7 @@ struct ap_sched {
  * @seccomp:       struct sock_filter[], @n_seccomp instructions, host byte order (x86-64)
  * @seccomp_flags: SECCOMP_FILTER_FLAG_*
  * @rows, @cols:   initial window size of the terminal, 0 0: unset
+ * @fds:           descriptors 3, 4, ... of the process, enum ap_fd each; stream 3, 4, ...
  */
 struct ap_process {
 	uint32_t flags;
@@ -333,6 +353,8 @@ struct ap_process {
 	uint16_t rows;
 	uint16_t cols;
 	uint32_t port; /* of its streams: 0 for a process without, else from AP_PORT_STDIO() */
+	uint32_t n_fds;
+	uint32_t fds[AP_MAX_FDS];
 };
 
 #define AP_NO_SHARE 0xffffffffu
@@ -433,7 +455,8 @@ struct ap_hook {
 #define AP_C_READONLY_ROOT (1u << 0)
 #define AP_C_HAS_PROCESS   (1u << 1) /* without: START is refused */
 #define AP_C_TIME_OFFSETS  (1u << 2)
-#define AP_C_ALL	   0x7u
+#define AP_C_NOTIFY	   (1u << 3) /* make the socket AP_NOTIFY_PATH before the mounts */
+#define AP_C_ALL	   0xfu
 
 /* Clone flags a container may ask for (x86-64 Linux ABI); the guest's network is the container's */
 #define AP_NS_TIME   0x00000080u
@@ -659,6 +682,7 @@ AP_ENCODER long ap_encode_net(const struct ap_net *m, uint32_t id, void *buf, si
 AP_ENCODER long ap_encode_hello(const struct ap_hello *m, void *buf, size_t cap);
 AP_ENCODER long ap_encode_reply(const struct ap_reply *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_exit(const struct ap_exit *m, void *buf, size_t cap);
+AP_ENCODER long ap_encode_notify(const struct ap_notify *m, void *buf, size_t cap);
 /* Bodies of replies: no frame header; hand them to ap_reply.body. */
 AP_ENCODER long ap_encode_stats(const struct ap_stats *m, void *buf, size_t cap);
 AP_ENCODER long ap_encode_ps(const struct ap_ps_entry *m, size_t n, void *buf, size_t cap);
@@ -689,6 +713,8 @@ int ap_decode_hello(const void *p, size_t len, struct ap_hello *out)
 int ap_decode_reply(const void *p, size_t len, struct ap_reply *out)
 	__attribute__((warn_unused_result));
 int ap_decode_exit(const void *p, size_t len, struct ap_exit *out)
+	__attribute__((warn_unused_result));
+int ap_decode_notify(const void *p, size_t len, struct ap_notify *out)
 	__attribute__((warn_unused_result));
 int ap_decode_stats(const void *p, size_t len, struct ap_stats *out)
 	__attribute__((warn_unused_result));

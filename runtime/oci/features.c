@@ -115,7 +115,7 @@ static void gen_linux(struct json_gen *g)
 	gen_names(g, "capabilities", oci_cap_names, NULL);
 	gen_cgroup(g);
 	gen_seccomp(g);
-	gen_enabled(g, "apparmor", false);
+	gen_enabled(g, "apparmor", true);
 	gen_enabled(g, "selinux", false);
 	gen_enabled(g, "intelRdt", false);
 	json_gen_key(g, "mountExtensions");

@@ -195,14 +195,15 @@ static const struct oci_field process_fields[] = {
 	OCI_F_OBJ(struct oci_process, caps, "capabilities", caps_type, struct oci_caps, GUEST),
 	OCI_F_OBJV(struct oci_process, rlimits, "rlimits", rlimit_type, struct oci_rlimits, GUEST),
 	OCI_F_BOOL(struct oci_process, no_new_privileges, "noNewPrivileges", GUEST),
-	OCI_F_STR(struct oci_process, apparmor_profile, "apparmorProfile",
-		  IGNORED("confines host processes; the workload is not one")),
+	OCI_F_STR(struct oci_process, apparmor_profile, "apparmorProfile", HOST,
+		  NOTE("confines the shim, if the host has AppArmor")),
 	OCI_F_OPT_I64(struct oci_process, oom_score_adj, "oomScoreAdj", -1000, 1000, GUEST),
 	OCI_F_OBJ(struct oci_process, scheduler, "scheduler", scheduler_type, struct oci_scheduler,
 		  GUEST),
-	OCI_F_STR(
-		struct oci_process, selinux_label, "selinuxLabel",
-		IGNORED("the guest has no SELinux; the host's processes keep the caller's label")),
+	OCI_F_STR(struct oci_process, selinux_label, "selinuxLabel",
+		  IGNORED("the guest has no SELinux; a process of the host gets a label by "
+			  "executing a "
+			  "program, which the shim doesn't")),
 	OCI_F_OBJ(struct oci_process, io_priority, "ioPriority", io_priority_type,
 		  struct oci_io_priority, GUEST),
 	OCI_F_OBJ(struct oci_process, exec_affinity, "execCPUAffinity", affinity_type,

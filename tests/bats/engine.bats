@@ -75,11 +75,34 @@ teardown() {
 	[ "$output" = 1 ]
 }
 
-@test "--systemd=always gives an init what it mounts on, --sdnotify=container works" {
-	say_run pod run --rm --systemd=always --sdnotify=container localhost/busybox \
-		sh -c 'echo $container; mkdir /sys/fs/cgroup/x && rmdir /sys/fs/cgroup/x && echo writable; grep -c " /run tmpfs" /proc/mounts'
-	[ "$status" -eq 0 ]
-	[ "$output" = "$(printf '%s\n' podman writable 1)" ]
+@test "--systemd=always: a small init gets what it mounts on, and its stop signal; --sdnotify=container is heard" {
+	local dir=$BATS_TEST_TMPDIR
+	socat -u "UNIX-RECV:$dir/manager" "OPEN:$dir/heard,creat,append" 3>&- &
+	wait_for 10 test -S "$dir/manager"
+	export NOTIFY_SOCKET=$dir/manager
+	pod run -d --name s1 --systemd=always --sdnotify=container localhost/debian bash -c '
+		echo $container; mkdir /sys/fs/cgroup/x && rmdir /sys/fs/cgroup/x && echo writable; grep -c " /run tmpfs" /proc/mounts
+		trap "echo bye; exit 9" 37
+		perl -MSocket -e "socket(S, AF_UNIX, SOCK_DGRAM, 0); send(S, \"MAINPID=1\nSTATUS=fine\nREADY=1\", 0, sockaddr_un(\$ENV{NOTIFY_SOCKET})) or die \$!"
+		(sleep 0.1 & exec sleep 0) # an orphan
+		while :; do sleep 0.2; done'
+	unset NOTIFY_SOCKET
+	wait_for 30 grep -q READY=1 "$dir/heard"
+	pod stop --time 60 s1
+	kill %1
+	[ "$(pod wait s1)" = 9 ]
+	[ "$(pod logs s1)" = "$(printf '%s\n' podman writable 1 bye)" ]
+	! grep MAINPID=1$ "$dir/heard"
+	pod rm s1
+}
+
+@test "a restart policy: what failed is started again, as often as it says" {
+	pod run -d --name r1 --restart=on-failure:1 localhost/busybox sh -c 'echo once more; exit 6'
+	twice() { [ "$(pod inspect --format '{{.RestartCount}} {{.State.Status}}' r1)" = "1 exited" ]; }
+	wait_for 60 twice
+	[ "$(pod wait r1)" = 6 ]
+	[ "$(pod logs r1)" = "$(printf '%s\n' 'once more' 'once more')" ]
+	pod rm r1
 }
 
 @test "pods: containers with namespaces of an infra container run, each in its own VM" {

@@ -17,10 +17,42 @@ of() {
 	jq -r --arg role "$1" "[.threads[] | select(.role == \$role) | $2] | unique | join(\" \")" "$BATS_TEST_TMPDIR/json"
 }
 
+# AppArmor's, where the host has it: of the shim, which callers take for the container.
+with_profile() {
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.apparmorProfile = "volt-none-such"'
+	[ "$(cat /sys/module/apparmor/parameters/enabled)" = Y ] || return 0
+	say_run volt create --bundle "$BATS_TEST_TMPDIR/b" c1
+	[ "$status" -eq 1 ]
+	[[ $output == *"unable to apply apparmor profile 'volt-none-such': it is not loaded"* ]]
+	apparmor_parser --replace --skip-cache <<-EOF
+		profile volt-test flags=(attach_disconnected,mediate_deleted) {
+			file,
+			capability,
+			network,
+			signal,
+			deny mount,
+		}
+	EOF
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.apparmorProfile = "volt-test"'
+}
+
+profile_holds() {
+	[ "$(cat /sys/module/apparmor/parameters/enabled)" = Y ] || return 0
+	[ "$(cat "/proc/$(role_pid shim c1)/attr/apparmor/current")" = "volt-test (enforce)" ]
+	[ "$(cat "/proc/$(role_pid vmm c1)/attr/apparmor/current")" = unconfined ]
+	volt exec --detach --pid-file "$BATS_TEST_TMPDIR/pid" c1 sleep 1000 < /dev/null > /dev/null 2>&1
+	[ "$(cat "/proc/$(cat "$BATS_TEST_TMPDIR/pid")/attr/apparmor/current")" = "volt-test (enforce)" ]
+	say_run volt exec --apparmor volt-none-such c1 true
+	[ "$status" -eq 255 ]
+	[[ $output == *"it is not loaded"* ]]
+}
+
 @test "sandbox --show tells for each role and thread what the kernel says of its cage" {
 	make_bundle "$BATS_TEST_TMPDIR/b" sleep 1000
+	with_profile
 	create "$BATS_TEST_TMPDIR/b" c1
 	volt start c1
+	profile_holds
 	say_run volt sandbox --show c1
 	[ "$status" -eq 0 ]
 	[[ $output == *"ROLE "*"NAMESPACES OF ITS OWN"* ]]

@@ -82,6 +82,36 @@ teardown() {
 	[ "$(cat "$BATS_TEST_TMPDIR/b/rootfs/ended")" -eq 141 ]
 }
 
+@test "passed descriptors: pipes at a start, a socket at exec, each direction ends by itself; files are refused" {
+	local b=$BATS_TEST_TMPDIR/b out=$BATS_TEST_TMPDIR/out
+	make_bundle "$b" sh -c 'echo $LISTEN_FDS $LISTEN_PID >&4; cat <&3 >&4; exec 3<&- 4>&-; sleep 1000'
+	# shellcheck disable=SC2016 # expanded there
+	timeout -k 10 "$LIMIT" bash -c 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"' - "$VOLT" --root "$VOLT_ROOT" run --detach \
+		--preserve-fds 1 --bundle "$b" c1 3< <(echo through) 4> >(cat > "$out"; echo end >> "$out") < /dev/null > /dev/null
+	wait_for 20 grep -qx end "$out"
+	[ "$(cat "$out")" = "$(printf '1 1\nthrough\nend')" ]
+	# socat ends its side of the socket when its input is at its end; then the answer comes.
+	cat > "$b/x" <<-EOF
+		#!/bin/sh
+		exec "$VOLT" --root "$VOLT_ROOT" exec --preserve-fds 1 c1 sh -c 'x=\$(cat <&3); echo "\$x" >&3' < /dev/null
+	EOF
+	chmod +x "$b/x"
+	echo there and back | timeout -k 10 "$LIMIT" socat -t 300 - "EXEC:$b/x,fdin=3,fdout=3" > "$out"
+	[ "$(cat "$out")" = "there and back" ]
+	# Who reads from a pipe learns of its end when the process closes it, not when exec ends.
+	rm "$out"
+	volt exec --preserve-fds 1 c1 sh -c 'echo out >&3; exec 3>&-; until test -e /stop; do sleep 0.2; done' \
+		3> >(cat > "$out"; echo end >> "$out") < /dev/null > /dev/null &
+	wait_for 20 grep -qx end "$out"
+	[ "$(cat "$out")" = "$(printf 'out\nend')" ]
+	touch "$b/rootfs/stop"
+	wait $!
+	say_run volt exec --preserve-fds 1 c1 true 3< "$out"
+	[ "$status" -eq 255 ]
+	[[ "$output" == *"descriptor 3 is a file of the host"* ]]
+	volt delete --force c1
+}
+
 @test "output of a process that ends at once is never lost" {
 	edit_config "$BATS_TEST_TMPDIR/b" '.process.args = ["sh", "-c", "dd if=/dev/zero bs=1000 count=700 2>/dev/null"]'
 	n=$(volt run --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null | (sleep 5; wc -c))

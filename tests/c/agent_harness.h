@@ -52,6 +52,7 @@ struct host {
 	} conns[MAX_CONNS];
 	struct ap_exit exits[MAX_EXITS];
 	size_t n_exits;
+	char notified[256]; /* the last text */
 	struct ap_reply reply;
 	uint8_t frame[AP_HEADER_LEN + AP_FRAME_MAX];
 	uint8_t payload[AP_FRAME_MAX];
@@ -253,6 +254,16 @@ static int host_frame(struct host *h)
 		assert_true(h->n_exits < MAX_EXITS);
 		assert_int_equal(ap_decode_exit(body, head.len, &h->exits[h->n_exits]), 0);
 		h->n_exits++;
+		return 0;
+	}
+	if (head.type == AP_MSG_NOTIFY) {
+		uint8_t body[AP_NOTIFY_MAX + 64];
+		struct ap_notify m;
+
+		assert_true(head.len <= sizeof(body));
+		read_exactly(h->control, body, head.len);
+		assert_int_equal(ap_decode_notify(body, head.len, &m), 0);
+		snprintf(h->notified, sizeof(h->notified), "%s", m.text);
 		return 0;
 	}
 	assert_int_equal(head.type, AP_MSG_REPLY);

@@ -20,7 +20,7 @@ struct rig {
 	struct vsg *guest;
 	struct agent_client *a;
 	uint32_t got_bytes;
-	unsigned n_hello, n_reply, n_exit, n_lost;
+	unsigned n_hello, n_reply, n_exit, n_notify, n_lost;
 	char release[64];
 	uint32_t reply_id, reply_code;
 	char reply_text[64];
@@ -55,6 +55,14 @@ static void on_reply(void *ctx, uint32_t id, const struct ap_reply *m)
 	(void)snprintf(r->reply_text, sizeof(r->reply_text), "%s", m->text ? m->text : "");
 }
 
+static void on_notify(void *ctx, const struct ap_notify *m)
+{
+	struct rig *r = ctx;
+
+	r->n_notify++;
+	assert_string_equal(m->text, "READY=1");
+}
+
 static void on_exit_(void *ctx, const struct ap_exit *m)
 {
 	struct rig *r = ctx;
@@ -86,6 +94,7 @@ static int rig_up(void **state)
 		.on_hello = on_hello,
 		.on_reply = on_reply,
 		.on_exit = on_exit_,
+		.on_notify = on_notify,
 		.on_lost = on_lost,
 	};
 	struct rig *r = calloc(1, sizeof(*r));
@@ -173,6 +182,15 @@ static size_t ended(uint8_t *buf, uint32_t status)
 	return (size_t)n;
 }
 
+static size_t notifies(uint8_t *buf)
+{
+	const struct ap_notify m = {.text = "READY=1"};
+	long n = ap_encode_notify(&m, buf, SMALL);
+
+	assert_true(n > 0);
+	return (size_t)n;
+}
+
 static void greet(struct rig *r)
 {
 	uint8_t b[SMALL];
@@ -204,6 +222,8 @@ static void a_whole_conversation(void **state)
 	assert_int_equal(r->reply_id, 7);
 	assert_int_equal(r->reply_code, ENOENT);
 	assert_string_equal(r->reply_text, "exec: no such file");
+	says(r, b, notifies(b));
+	assert_int_equal(r->n_notify, 1);
 	says(r, b, ended(b, 42));
 	assert_int_equal(r->n_exit, 1);
 	assert_int_equal(r->exit_status, 42);
@@ -415,6 +435,7 @@ static void malformed_payloads(void **state)
 	} table[] = {
 		{AP_MSG_REPLY, "the agent sent a malformed reply"},
 		{AP_MSG_EXIT, "the agent sent a malformed exit"},
+		{AP_MSG_NOTIFY, "the agent sent a malformed notify"},
 	};
 	uint8_t b[SMALL] = {0};
 
@@ -422,7 +443,7 @@ static void malformed_payloads(void **state)
 		struct rig *r = *state;
 		uint32_t len = i % 2 ? 0 : 16; /* zeros, and nothing at all */
 		uint16_t type = table[i / 2].type;
-		size_t n = header(b, len, type, type == AP_MSG_EXIT ? 0 : 1);
+		size_t n = header(b, len, type, type == AP_MSG_REPLY ? 1 : 0);
 
 		greet(r);
 		says(r, b, n + len);

@@ -160,6 +160,111 @@ static void closed_stdin_is_told(void **state)
 	kill_and_stop(h);
 }
 
+/* Any program that writes into a datagram socket will do: logger does. */
+static void notifications_reach_the_host(void **state)
+{
+	struct ap_container *c = spec_container("logger -t me ready; exec sleep 30");
+	struct host *h;
+
+	(void)state;
+	c->flags |= AP_C_NOTIFY;
+	c->process.uid = 1000;
+	c->mounts[c->n_mounts++] = (struct ap_mount){.dest = "/dev/log",
+						     .type = "bind",
+						     .source = AP_NOTIFY_PATH,
+						     .share = AP_NO_SHARE,
+						     .flags = AP_M_FILE};
+	h = host_created(c);
+	host_go(h);
+	while (!h->notified[0]) {
+		assert_false(host_frame(h));
+	}
+	assert_non_null(strstr(h->notified, "me: ready"));
+	kill_and_stop(h);
+}
+
+static void passed_descriptors(void **state)
+{
+	struct host *h = idle_container();
+	static struct ap_exec m;
+	struct ap_reply *r;
+	int in, out, both;
+	char *text;
+	char c;
+
+	(void)state;
+	m.proc = 1;
+	spec_shell(&m.process, "cat <&3 >&4; exec 3<&- 4>&-; cat <&5 >&5; exec 5<&-; "
+			       "ls -l /proc/self/fd | grep -c '[3-9] -> [ps]'; exec sleep 30");
+	m.process.port = TEST_PORT(1);
+	m.process.n_fds = 3;
+	m.process.fds[0] = AP_FD_IN;
+	m.process.fds[1] = AP_FD_OUT;
+	m.process.fds[2] = AP_FD_BOTH;
+	r = ASK(h, exec, &m);
+	assert_int_equal(r->code, 0);
+	in = host_stdio(h, 1, 3);
+	out = host_stdio(h, 1, 4);
+	both = host_stdio(h, 1, 5);
+	assert_int_equal(write(in, "pipes", 5), 5);
+	close(in);
+	text = host_drain(out);
+	assert_string_equal(text, "pipes");
+	free(text);
+	/* One direction of the socket ends, the other brings the rest, and ends with the process's end. */
+	assert_int_equal(write(both, "socket", 6), 6);
+	assert_int_equal(shutdown(both, SHUT_WR), 0);
+	text = host_drain(both);
+	assert_string_equal(text, "socket");
+	free(text);
+	out = host_stdio(h, 1, 1);
+	read_exactly(out, &c, 1);
+	assert_int_equal(c, '0'); /* none of them was left open, and none other is there */
+	close(out);
+	assert_int_equal(send_signal(h, 1, SIGKILL, false), AP_FAIL_NONE);
+	assert_int_equal(host_exit(h, 1).signo, SIGKILL);
+	kill_and_stop(h);
+}
+
+static void passed_descriptors_of_init_end_with_it(void **state)
+{
+	struct ap_container *c = spec_container("sleep 1000 & echo said >&3; exit 4");
+	struct host *h;
+	char *text;
+	int fd;
+
+	(void)state;
+	c->process.n_fds = 1;
+	c->process.fds[0] = AP_FD_BOTH;
+	h = host_created(c);
+	host_go(h);
+	fd = host_stdio(h, 0, 3);
+	text = host_drain(fd); /* though somebody still has the other end */
+	assert_string_equal(text, "said\n");
+	free(text);
+	assert_int_equal(host_exit(h, 0).status, 4);
+	host_stop(h);
+}
+
+static void a_host_that_closes_a_socket_is_noticed(void **state)
+{
+	struct host *h = idle_container();
+	static struct ap_exec m;
+	int fd;
+
+	(void)state;
+	m.proc = 1;
+	spec_shell(&m.process, "cat <&3; exec yes >&3");
+	m.process.port = TEST_PORT(1);
+	m.process.n_fds = 1;
+	m.process.fds[0] = AP_FD_BOTH;
+	assert_int_equal(ASK(h, exec, &m)->code, 0);
+	fd = host_stdio(h, 1, 3);
+	close(fd);
+	assert_int_equal(host_exit(h, 1).signo, SIGPIPE);
+	kill_and_stop(h);
+}
+
 static void grandchild_does_not_hold_exit_back(void **state)
 {
 	struct host *h = idle_container();
@@ -473,6 +578,10 @@ int main(void)
 		cmocka_unit_test(streams_stay_apart),
 		cmocka_unit_test(early_reader_ends_the_writer),
 		cmocka_unit_test(closed_stdin_is_told),
+		cmocka_unit_test(notifications_reach_the_host),
+		cmocka_unit_test(passed_descriptors),
+		cmocka_unit_test(passed_descriptors_of_init_end_with_it),
+		cmocka_unit_test(a_host_that_closes_a_socket_is_noticed),
 		cmocka_unit_test(grandchild_does_not_hold_exit_back),
 		cmocka_unit_test(slow_reader_loses_nothing),
 		cmocka_unit_test(exec_joins_the_container),

@@ -60,6 +60,10 @@ static void fill_process(struct ap_process *p)
 	p->n_seccomp = 2;
 	p->rows = 24;
 	p->cols = UINT16_MAX;
+	p->n_fds = AP_MAX_FDS;
+	for (uint32_t i = 0; i < AP_MAX_FDS; i++) {
+		p->fds[i] = AP_FD_IN + i % 3;
+	}
 }
 
 static void fill_container(struct ap_container *c)
@@ -126,7 +130,7 @@ static void check_process(const struct ap_process *p)
 	assert_int_equal(p->n_seccomp, 2);
 	assert_int_equal(p->seccomp[8], 6);
 	assert_int_equal(p->cols, UINT16_MAX);
-	assert_int_equal(p->port, 0x52345678);
+	assert_int_equal(p->port, 0x52345670);
 }
 
 static void create_round_trip(void **state)
@@ -271,15 +275,49 @@ static void guest_messages_round_trip(void **state)
 	assert_int_equal(ap_encode_reply(&r, 8, frame, sizeof(frame)), -EINVAL);
 }
 
+static void a_notify_is_a_text_of_some_length(void **state)
+{
+	static char text[AP_NOTIFY_MAX + 2];
+	struct ap_notify m = {.text = text};
+	const uint8_t *p;
+	size_t len;
+
+	(void)state;
+	memset(text, 'x', AP_NOTIFY_MAX);
+	p = payload(ap_encode_notify(&m, frame, sizeof(frame)), AP_MSG_NOTIFY, 0, &len);
+	assert_int_equal(ap_decode_notify(p, len, &m), 0);
+	assert_string_equal(m.text, text);
+	assert_int_equal(ap_decode_notify(p, len - 1, &m), -EPROTO);
+	text[AP_NOTIFY_MAX] = 'x';
+	m.text = text;
+	assert_int_equal(ap_encode_notify(&m, frame, sizeof(frame)), -EINVAL);
+	assert_string_equal(ap_type_name(AP_MSG_NOTIFY), "notify");
+}
+
+static void passed_descriptors_are_of_a_kind(void **state)
+{
+	static struct ap_exec e;
+
+	(void)state;
+	e.proc = 1;
+	fill_process(&e.process);
+	e.process.fds[AP_MAX_FDS - 1] = 0;
+	assert_int_equal(ap_encode_exec(&e, 1, frame, sizeof(frame)), -EINVAL);
+	e.process.fds[AP_MAX_FDS - 1] = AP_FD_BOTH + 1;
+	assert_int_equal(ap_encode_exec(&e, 1, frame, sizeof(frame)), -EINVAL);
+	e.process.n_fds = AP_MAX_FDS + 1;
+	assert_int_equal(ap_encode_exec(&e, 1, frame, sizeof(frame)), -E2BIG);
+}
+
 static void stream_ports_are_of_their_own(void **state)
 {
 	static const uint32_t bad[] = {1,
 				       4,
 				       AP_PORT_CONTROL,
 				       0x10000,
-				       AP_PORT_STDIO_MIN - 4,
+				       AP_PORT_STDIO_MIN - 16,
 				       AP_PORT_STDIO_MIN + 1,
-				       AP_PORT_STDIO_MIN + 3,
+				       AP_PORT_STDIO_MIN + 8,
 				       0x80000000u,
 				       UINT32_MAX};
 	static struct ap_exec e;
@@ -294,8 +332,9 @@ static void stream_ports_are_of_their_own(void **state)
 	e.process.port = 0; /* no streams */
 	assert_true(ap_encode_exec(&e, 1, frame, sizeof(frame)) > 0);
 	assert_int_equal(AP_PORT_STDIO(0), AP_PORT_STDIO_MIN);
-	assert_int_equal(AP_PORT_STDIO(UINT32_MAX), 0x7ffffffc);
-	assert_true(AP_PORT_STDIO(UINT32_MAX) + 3 > AP_PORT_STDIO(UINT32_MAX)); /* no overflow */
+	assert_int_equal(AP_PORT_STDIO(UINT32_MAX), 0x7ffffff0);
+	assert_true(AP_PORT_STDIO(UINT32_MAX) + AP_STREAMS - 1 >
+		    AP_PORT_STDIO(UINT32_MAX)); /* no overflow */
 }
 
 static void every_prefix_is_refused(void **state)
@@ -503,6 +542,8 @@ int main(void)
 		cmocka_unit_test(small_requests_round_trip),
 		cmocka_unit_test(guest_messages_round_trip),
 		cmocka_unit_test(stream_ports_are_of_their_own),
+		cmocka_unit_test(passed_descriptors_are_of_a_kind),
+		cmocka_unit_test(a_notify_is_a_text_of_some_length),
 		cmocka_unit_test(every_prefix_is_refused),
 		cmocka_unit_test(mutations_stay_inside),
 		cmocka_unit_test(tags_order_and_lengths),

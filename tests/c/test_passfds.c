@@ -1,84 +1,176 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_passfds.c - descriptors that can't be passed are named */
+/* test_passfds.c - descriptors that can be passed are taken, others are named */
 #include "cm.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "passfds.h"
 
-/* Make @fd descriptor 3 for one check. */
+/* As inherited: @fd becomes descriptor @to. */
+static void place(int fd, int to)
+{
+	assert_true(fd >= 0);
+	assert_int_equal(dup2(fd, to), to);
+	if (fd != to) {
+		(void)close(fd);
+	}
+}
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
 static void refused(int fd, const char *kind)
 {
 	struct vr_err err = VR_ERR_INIT;
-	char want[200];
+	struct passfds p;
+	char want[240];
 
-	assert_true(fd >= 0);
-	assert_int_equal(dup2(fd, 3), 3);
-	if (fd != 3) {
-		(void)close(fd);
-	}
-	assert_int_equal(passfds_check(1, &err), -ENOTSUP);
-	(void)snprintf(want, sizeof(want),
-		       "option '--preserve-fds': descriptor 3 is %s of the host, which can't be "
-		       "passed into a microVM; use a bind mount or the standard streams",
-		       kind);
+	place(fd, 3);
+	assert_int_equal(passfds_take(1, false, &p, &err), -ENOTSUP);
+	(void)snprintf(
+		want, sizeof(want),
+		"option '--preserve-fds': descriptor 3 is %s of the host, which can't be "
+		"passed into a microVM; pipes and connected stream sockets can, files as bind "
+		"mounts",
+		kind);
 	assert_message(err, want);
+	assert_int_equal(p.n, 0);
 	(void)close(3);
 }
 
 static void by_kind(void **state)
 {
 	struct sockaddr_un any = {.sun_family = AF_UNIX};
-	int p[2], s;
+	int sv[2], s;
 
 	(void)state;
 	refused(open("/proc/self/exe", O_RDONLY), "a file");
 	refused(open("/", O_RDONLY), "a directory");
 	refused(open("/dev/null", O_RDONLY), "a device");
-	assert_int_equal(pipe(p), 0);
-	(void)close(p[1]);
-	refused(p[0], "a pipe");
-	s = socket(AF_UNIX, SOCK_STREAM, 0);
-	refused(s, "a socket");
+	refused(socket(AF_UNIX, SOCK_STREAM, 0), "a socket that is no connected stream");
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, sv), 0);
+	(void)close(sv[1]);
+	refused(sv[0], "a socket that is no connected stream");
 	s = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(bind(s, (struct sockaddr *)&any, sizeof(any.sun_family)), 0);
 	assert_int_equal(listen(s, 1), 0);
 	refused(s, "a listening socket");
 }
 
-static void closed_or_none(void **state)
+static void pipes_and_sockets(void **state)
 {
 	struct vr_err err = VR_ERR_INIT;
+	struct ap_process plan = {0};
+	struct passfds p;
+	int a[2], b[2], sv[2], list[2 * AP_MAX_FDS];
+	char c;
 
 	(void)state;
-	assert_int_equal(passfds_check(0, &err), 0);
+	assert_int_equal(pipe2(a, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(b, O_CLOEXEC), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
+	for (int i = 0; i < 2; i++) { /* out of the way */
+		int *const fds[] = {&a[i], &b[i], &sv[i]};
+
+		for (unsigned k = 0; k < 3; k++) {
+			int high = fcntl(*fds[k], F_DUPFD_CLOEXEC, 20);
+
+			(void)close(*fds[k]);
+			*fds[k] = high;
+		}
+	}
+	place(a[0], 3);
+	place(b[1], 4);
+	place(sv[0], 5);
+	assert_int_equal(passfds_take(3, false, &p, &err), 0);
+	assert_false(is_open(3) || is_open(4) || is_open(5));
+	passfds_plan(&p, &plan);
+	assert_int_equal(plan.n_fds, 3);
+	assert_int_equal(plan.fds[0], AP_FD_IN);
+	assert_int_equal(plan.fds[1], AP_FD_OUT);
+	assert_int_equal(plan.fds[2], AP_FD_BOTH);
+	assert_int_equal(passfds_list(&p, list), 4);
+	assert_int_equal(list[0], p.rfd[0]);
+	assert_int_equal(list[1], p.wfd[1]);
+	assert_int_equal(list[2], p.rfd[2]);
+	assert_int_equal(list[3], p.wfd[2]);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(fcntl(list[i], F_GETFD), FD_CLOEXEC);
+	}
+	assert_int_equal(write(a[1], "x", 1), 1);
+	assert_int_equal(read(p.rfd[0], &c, 1), 1);
+	passfds_close(&p);
+	assert_int_equal(read(b[0], &c, 1), 0); /* all copies of the other ends are gone */
+	assert_int_equal(read(sv[1], &c, 1), 0);
+	passfds_close(&p);
+	(void)close(a[1]);
+	(void)close(b[0]);
+	(void)close(sv[1]);
+}
+
+static void closed_ours_or_too_many(void **state)
+{
+	struct vr_err err = VR_ERR_INIT;
+	struct passfds p;
+
+	(void)state;
+	assert_int_equal(passfds_take(0, true, &p, &err), 0);
+	assert_int_equal(p.n, 0);
 	(void)close(3);
-	assert_int_equal(passfds_check(2, &err), -EBADF);
+	assert_int_equal(passfds_take(2, false, &p, &err), -EBADF);
 	assert_message(err, "option '--preserve-fds': descriptor 3 is not open");
+	err = (struct vr_err)VR_ERR_INIT;
+	assert_int_equal(open("/", O_RDONLY | O_CLOEXEC), 3); /* nothing a caller gave us */
+	assert_int_equal(passfds_take(1, false, &p, &err), -EBADF);
+	(void)close(3);
+	err = (struct vr_err)VR_ERR_INIT;
+	assert_int_equal(passfds_take(AP_MAX_FDS + 1, false, &p, &err), -E2BIG);
+	assert_message(err, "option '--preserve-fds': at most 13 descriptors can be passed");
+	err = (struct vr_err)VR_ERR_INIT;
+	assert_int_equal(passfds_take(UINT32_MAX, false, &p, &err), -E2BIG);
 }
 
 static void socket_activation(void **state)
 {
+	const char *env[PASSFDS_ENV_MAX];
 	struct vr_err err = VR_ERR_INIT;
+	struct passfds p;
 	char pid[32];
+	int a[2];
 
 	(void)state;
 	assert_int_equal(setenv("LISTEN_FDS", "1", 1), 0);
 	assert_int_equal(setenv("LISTEN_PID", "1", 1), 0);
-	assert_int_equal(passfds_check(0, &err), 0); /* somebody else's */
+	assert_int_equal(passfds_take(0, true, &p, &err), 0); /* somebody else's */
+	assert_int_equal(passfds_env(&p, env), 0);
 	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	assert_int_equal(setenv("LISTEN_PID", pid, 1), 0);
-	assert_int_equal(passfds_check(0, &err), -EBADF);
+	assert_int_equal(passfds_take(0, false, &p, &err), 0); /* not asked for */
+	assert_int_equal(passfds_take(0, true, &p, &err), -EBADF);
 	assert_message(err, "LISTEN_FDS: descriptor 3 is not open");
+	assert_int_equal(pipe(a), 0); /* 3 and 4 */
+	assert_int_equal(passfds_take(1, true, &p, &err), 0);
+	assert_int_equal(p.n, 2);
+	assert_int_equal(p.n_listen, 1);
+	assert_int_equal(passfds_env(&p, env), 2);
+	assert_string_equal(env[0], "LISTEN_FDS=1");
+	assert_string_equal(env[1], "LISTEN_PID=1");
+	passfds_close(&p);
 	assert_int_equal(setenv("LISTEN_FDS", "0", 1), 0);
-	assert_int_equal(passfds_check(0, &err), 0);
+	assert_int_equal(passfds_take(0, true, &p, &err), 0);
 	assert_int_equal(setenv("LISTEN_FDS", "some", 1), 0);
 	err = (struct vr_err)VR_ERR_INIT;
-	assert_int_equal(passfds_check(0, &err), -EINVAL);
+	assert_int_equal(passfds_take(0, true, &p, &err), -EINVAL);
+	err = (struct vr_err)VR_ERR_INIT;
+	assert_int_equal(setenv("LISTEN_FDS", "99999999999", 1), 0);
+	assert_int_equal(passfds_take(0, true, &p, &err), -E2BIG);
 	assert_int_equal(unsetenv("LISTEN_FDS") | unsetenv("LISTEN_PID"), 0);
 }
 
@@ -86,7 +178,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_kind),
-		cmocka_unit_test(closed_or_none),
+		cmocka_unit_test(pipes_and_sockets),
+		cmocka_unit_test(closed_ours_or_too_many),
 		cmocka_unit_test(socket_activation),
 	};
 

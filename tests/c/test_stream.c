@@ -122,6 +122,82 @@ static void input_from_a_blocking_pipe(void **state)
 	input(*state);
 }
 
+/* A passed socket: both directions, the test's end in r->fd. */
+static void socket_both_ways(struct rig *r)
+{
+	int sv[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
+	r->fd = sv[1];
+	start(r, fcntl(sv[0], F_DUPFD_CLOEXEC, 3), fcntl(sv[0], F_DUPFD_CLOEXEC, 3));
+	(void)close(sv[0]);
+	r->s.is_socket = true;
+	assert_int_equal(vr_set_nonblock(r->fd, true), 0);
+	attach(r);
+}
+
+static void a_socket_closes_each_direction_by_itself(void **state)
+{
+	struct rig *r = *state;
+	uint8_t got[64];
+
+	socket_both_ways(r);
+	guest_says(r, "from guest", 10);
+	turn(r);
+	assert_int_equal(read(r->fd, got, sizeof(got)), 10);
+	guest_shuts(r, VSOCK_SHUT_SEND);
+	turn(r);
+	assert_int_equal(read(r->fd, got, sizeof(got)),
+			 0); /* its end of file, though rfd is open */
+	assert_int_equal(r->drained, 1);
+	assert_true(r->s.rfd >= 0);
+	assert_int_equal(write(r->fd, "still", 5), 5);
+	turn(r);
+	assert_int_equal(guest_reads(r, got, sizeof(got)), 5);
+	assert_int_equal(shutdown(r->fd, SHUT_WR), 0);
+	turn(r);
+	expect_shutdown(r, VSOCK_SHUT_SEND);
+}
+
+static void a_socket_that_ends_here_goes_on_there(void **state)
+{
+	struct rig *r = *state;
+	uint8_t got[64];
+
+	socket_both_ways(r);
+	assert_int_equal(shutdown(r->fd, SHUT_WR), 0);
+	turn(r);
+	expect_shutdown(r, VSOCK_SHUT_SEND);
+	guest_says(r, "rest", 4);
+	turn(r);
+	assert_int_equal(read(r->fd, got, sizeof(got)), 4);
+	assert_int_equal(r->drained, 0);
+	guest_shuts(r, VSOCK_SHUT_BOTH);
+	turn(r);
+	assert_int_equal(r->drained, 1);
+}
+
+/* A copy of it elsewhere is as alive as if the process had closed its own. */
+static void a_socket_that_is_closed_is_not_shut(void **state)
+{
+	struct rig *r = *state;
+	uint8_t got[64];
+	int copy;
+
+	socket_both_ways(r);
+	copy = fcntl(r->s.rfd, F_DUPFD_CLOEXEC, 3);
+	guest_says(r, "last", 4);
+	guest_shuts(r, VSOCK_SHUT_BOTH);
+	turn(r);
+	assert_int_equal(read(r->fd, got, sizeof(got)), 4);
+	assert_int_equal(r->drained, 1);
+	assert_int_equal(r->s.rfd, -1);
+	assert_int_equal(write(copy, "x", 1), 1);
+	assert_int_equal(read(r->fd, got, sizeof(got)), 1);
+	(void)close(copy);
+	assert_int_equal(read(r->fd, got, sizeof(got)), 0);
+}
+
 static void input_from_a_socket(void **state)
 {
 	struct rig *r = *state;
@@ -430,6 +506,9 @@ int main(void)
 		TEST(input_from_a_pipe),
 		TEST(input_from_a_blocking_pipe),
 		TEST(input_from_a_socket),
+		TEST(a_socket_closes_each_direction_by_itself),
+		TEST(a_socket_that_ends_here_goes_on_there),
+		TEST(a_socket_that_is_closed_is_not_shut),
 		TEST(input_from_nowhere),
 		TEST(a_stdin_without_a_source),
 		TEST(input_from_a_file),
