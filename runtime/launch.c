@@ -445,6 +445,7 @@ static void undo(struct creation *c)
 	if (c->forked) {
 		reap_roles(&c->l);
 	}
+	net_plan_undo(&c->l.net);
 	net_plan_finish(&c->l.net); /* the taps go first */
 	if (c->attached) {
 		net_detach(c->l.spec);

@@ -86,6 +86,7 @@ static int visit_end(struct visit *v, struct vr_err *err)
 void net_plan_init(struct net_plan *plan)
 {
 	memset(plan, 0, sizeof(*plan));
+	plan->ns_fd = -1;
 	for (unsigned i = 0; i < AP_MAX_LINKS; i++) {
 		net_tap_init(&plan->ifs[i].tap);
 	}
@@ -97,8 +98,37 @@ void net_plan_finish(struct net_plan *plan)
 		net_tap_close(&plan->ifs[i].tap);
 	}
 	free(plan->frame);
+	net_moved_free(plan->moved);
+	vr_close_reset(&plan->ns_fd);
 	plan->n = 0;
 	plan->frame = NULL;
+	plan->moved = NULL;
+}
+
+void net_plan_undo(struct net_plan *plan)
+{
+	struct vr_err err = VR_ERR_INIT;
+	struct nl_sock *nl = NULL;
+	struct visit v;
+	int rc;
+
+	if (!plan->moved) {
+		return;
+	}
+	rc = visit_begin(&v, plan->ns_fd, &err);
+	if (rc == 0) {
+		net_move_return(v.nl, plan->moved, v.own_fd);
+	}
+	if (visit_end(&v, &err) == 0 && rc == 0) {
+		rc = socket_open(&nl, &err);
+	}
+	if (rc == 0 && nl) {
+		net_move_restore(nl, plan->moved);
+	}
+	nl_socket_free(nl);
+	if (rc < 0) {
+		vr_warn("network interfaces can't be given back: %s", err.msg);
+	}
 }
 
 static const struct oci_namespace *network_of(const struct oci_spec *spec)
@@ -310,20 +340,24 @@ static int attach_all(struct nl_sock *nl, struct net_scan *s, unsigned n_vcpus,
 	return rc == 0 && worth_telling(&s->net) ? encode(&s->net, request_id, out, err) : rc;
 }
 
-static int move_out(const struct oci_spec *spec, int ns_fd, struct net_moved **out,
+static int move_out(const struct oci_spec *spec, int ns_fd, struct net_plan *out,
 		    struct vr_err *err)
 {
 	struct nl_sock *nl = NULL;
-	int rc = 0;
+	int rc;
 
-	*out = NULL;
-	if (spec->linux_->net_devices.n > 0) {
-		rc = socket_open(&nl, err);
-		if (rc == 0) {
-			rc = net_move_out(nl, &spec->linux_->net_devices, ns_fd, out, err);
-		}
-		nl_socket_free(nl);
+	if (spec->linux_->net_devices.n == 0) {
+		return 0;
 	}
+	out->ns_fd = fcntl(ns_fd, F_DUPFD_CLOEXEC, 3); /* outlives the shim, to come back from */
+	if (out->ns_fd < 0) {
+		return vr_err_sys(err, errno, "keep the container's network namespace");
+	}
+	rc = socket_open(&nl, err);
+	if (rc == 0) {
+		rc = net_move_out(nl, &spec->linux_->net_devices, ns_fd, &out->moved, err);
+	}
+	nl_socket_free(nl);
 	return rc;
 }
 
@@ -333,7 +367,6 @@ int net_attach(const struct oci_spec *spec, int ns_fd, unsigned n_vcpus,
 {
 	struct net_scan *s = calloc(1, sizeof(*s));
 	struct vr_err ignored = VR_ERR_INIT;
-	struct net_moved *moved;
 	struct visit v = {.own_fd = -1};
 	int rc;
 
@@ -341,12 +374,12 @@ int net_attach(const struct oci_spec *spec, int ns_fd, unsigned n_vcpus,
 	if (!s) {
 		return vr_err_set(err, ENOMEM, "attach the network: out of memory");
 	}
-	rc = move_out(spec, ns_fd, &moved, err);
+	rc = move_out(spec, ns_fd, out, err);
 	if (rc == 0) {
 		rc = visit_begin(&v, ns_fd, err);
 	}
 	if (rc == 0) {
-		rc = net_move_in(v.nl, moved, err);
+		rc = net_move_in(v.nl, out->moved, err);
 	}
 	if (rc == 0) {
 		rc = attach_all(v.nl, s, n_vcpus, egress, request_id, out, err);
@@ -354,7 +387,6 @@ int net_attach(const struct oci_spec *spec, int ns_fd, unsigned n_vcpus,
 	if (visit_end(&v, rc == 0 ? err : &ignored) < 0 && rc == 0) {
 		rc = -err->code;
 	}
-	net_moved_free(moved);
 	free(s);
 	return rc;
 }
