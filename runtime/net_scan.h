@@ -15,6 +15,7 @@
 #include "base/err.h"
 
 struct net_egress;
+struct nl_object;
 struct nl_sock;
 
 /**
@@ -42,6 +43,13 @@ struct net_scan {
  */
 int net_scan_links(struct nl_sock *nl, struct net_scan *out, struct vr_err *err)
 	__attribute__((warn_unused_result));
+
+/**
+ * net_scan_object() - take one object of a dump into account: a link first, then what refers to it
+ *
+ * Return: 0, also for what the VM doesn't get; -E2BIG.
+ */
+int net_scan_object(struct net_scan *s, struct nl_object *o) __attribute__((warn_unused_result));
 
 /** net_scan_config() - addresses, routes, neighbours and rules of the links found */
 int net_scan_config(struct nl_sock *nl, struct net_scan *s, struct vr_err *err)
