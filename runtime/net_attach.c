@@ -46,6 +46,9 @@ void net_plan_init(struct net_plan *plan)
 	plan->ns_fd = -1;
 	for (unsigned i = 0; i < AP_MAX_LINKS; i++) {
 		net_tap_init(&plan->ifs[i].tap);
+		for (unsigned q = 0; q < NET_TAP_MAX_QUEUES; q++) {
+			plan->ifs[i].vhost[q] = -1;
+		}
 	}
 }
 
@@ -53,6 +56,9 @@ void net_plan_finish(struct net_plan *plan)
 {
 	for (unsigned i = 0; i < plan->n; i++) {
 		net_tap_close(&plan->ifs[i].tap);
+		for (unsigned q = 0; q < NET_TAP_MAX_QUEUES; q++) {
+			vr_close_reset(&plan->ifs[i].vhost[q]);
+		}
 	}
 	free(plan->frame);
 	net_moved_free(plan->moved);

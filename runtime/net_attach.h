@@ -29,9 +29,13 @@
 
 struct net_moved;
 
-/** struct net_if - one interface of the container, and the tap for its VM */
+/**
+ * struct net_if - one interface of the container, and the tap for its VM
+ * @vhost: for each queue of the tap who serves it in the kernel; -1: nobody
+ */
 struct net_if {
 	struct net_tap tap;
+	int vhost[NET_TAP_MAX_QUEUES];
 	uint8_t mac[6];
 	uint16_t mtu;
 };

@@ -197,7 +197,9 @@ static int wire_one(struct vmproc *p, unsigned i)
 	}
 	p->dev->slot[i] = slot;
 	for (unsigned q = 0; rc == 0 && q < dev->n_queues && !dev->ops->external; q++) {
-		rc = loop_add(p->loop, dev->kick_fd[q], EPOLLIN, EV_KICK, i << 8 | q);
+		if (!(dev->kernel_queues & 1u << q)) {
+			rc = loop_add(p->loop, dev->kick_fd[q], EPOLLIN, EV_KICK, i << 8 | q);
+		}
 	}
 	return rc;
 }

@@ -47,10 +47,15 @@ struct net_stock {
 	bool starved;
 };
 
-/** struct net_pair - @tx_blocked: the tap took no more; until it is writable */
+/**
+ * struct net_pair - @tx_blocked: the tap took no more; until it is writable
+ * @in_kernel: the kernel serves it now; @detached: the tap gives it nothing
+ */
 struct net_pair {
 	int tap;
 	bool tx_blocked;
+	bool in_kernel;
+	bool detached;
 	struct net_stock stock;
 };
 

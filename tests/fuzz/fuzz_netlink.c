@@ -39,6 +39,33 @@ static void take(struct nl_object *o, void *ctx)
 	seen.too_many += rc != 0;
 }
 
+/*
+ * libnl 3.7 goes round forever over next hops that say they have no length. The kernel sends no
+ * such thing, and what it is fed here is to be about our code.
+ */
+static bool libnl_can_take(struct nl_msg *m)
+{
+	struct nlattr *tb[RTA_MAX + 1];
+	const struct rtnexthop *hop;
+	int left;
+
+	if (nlmsg_hdr(m)->nlmsg_type != RTM_NEWROUTE ||
+	    nlmsg_parse(nlmsg_hdr(m), sizeof(struct rtmsg), tb, RTA_MAX, NULL) < 0 ||
+	    !tb[RTA_MULTIPATH]) {
+		return true;
+	}
+	hop = nla_data(tb[RTA_MULTIPATH]);
+	left = nla_len(tb[RTA_MULTIPATH]);
+	while (left >= (int)sizeof(*hop) && left >= hop->rtnh_len) {
+		if (hop->rtnh_len < sizeof(*hop)) {
+			return false;
+		}
+		left -= RTNH_ALIGN(hop->rtnh_len);
+		hop = RTNH_NEXT(hop);
+	}
+	return true;
+}
+
 /* A message around @len bytes. */
 static void hear(uint16_t type, const void *payload, size_t len, struct net_scan *s,
 		 struct net_counts *c)
@@ -49,7 +76,7 @@ static void hear(uint16_t type, const void *payload, size_t len, struct net_scan
 	nlmsg_set_proto(m, NETLINK_ROUTE);
 	if (type == RTM_NEWTFILTER) {
 		net_count_filter(nlmsg_hdr(m), c);
-	} else {
+	} else if (libnl_can_take(m)) {
 		(void)nl_msg_parse(m, take, s); /* refuses what is malformed */
 	}
 	nlmsg_free(m);
