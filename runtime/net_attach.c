@@ -290,6 +290,12 @@ static int attach_all(struct nl_sock *nl, struct net_scan *s, unsigned n_vcpus,
 				"'%s'): virtual machines can't share one",
 				s->taken);
 	}
+	if (rc == 0 && s->routed[0] != '\0') {
+		rc = vr_err_set(err, ENOTSUP,
+				"network interface '%s' is an ipvlan in a routed mode (l3 or l3s), "
+				"where a VM can't be attached: mode l2 is needed",
+				s->routed);
+	}
 	if (rc == 0) {
 		rc = net_scan_config(nl, s, err);
 	}

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fib_rules.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -18,6 +19,7 @@
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/ipvlan.h>
 #include <netlink/route/neighbour.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
@@ -91,6 +93,15 @@ static bool link_usable(struct rtnl_link *link, const char *name)
 	return true;
 }
 
+/* In its other modes ipvlan asks no neighbour and answers none: the guest's questions would. */
+static bool is_routed(struct rtnl_link *link)
+{
+	uint16_t mode;
+
+	return rtnl_link_is_ipvlan(link) && rtnl_link_ipvlan_get_mode(link, &mode) == 0 &&
+	       mode != IPVLAN_MODE_L2;
+}
+
 static bool is_ours(struct rtnl_link *link, const char *name)
 {
 	const char *kind = rtnl_link_get_type(link);
@@ -130,6 +141,10 @@ static int link_visit(struct net_scan *s, struct nl_object *o)
 		return 0;
 	}
 	if (!link_usable(link, name)) {
+		return 0;
+	}
+	if (is_routed(link)) {
+		(void)snprintf(s->routed, sizeof(s->routed), "%s", name);
 		return 0;
 	}
 	if (s->net.n_links == AP_MAX_LINKS) {

@@ -25,6 +25,7 @@ struct nl_sock;
  * @veth:    each link's far end sends it every multicast frame anyway
  * @egress:  where the guest may send to; the caller's, NULL: everywhere
  * @taken:   name of a tap of another VM in this namespace, or ""
+ * @routed:  name of an interface that looks like Ethernet but carries IP alone, or ""
  */
 struct net_scan {
 	struct ap_net net;
@@ -34,6 +35,7 @@ struct net_scan {
 	int lo_ifindex;
 	const struct net_egress *egress;
 	char taken[AP_NET_NAME_MAX + 1];
+	char routed[AP_NET_NAME_MAX + 1];
 };
 
 /**
