@@ -69,7 +69,7 @@ static void source_open(const struct container *c, struct source *src)
 	}
 	fd = rc == 0 ? open_netns(c, &err) : -1;
 	if (fd >= 0) {
-		rc = net_stats_open(fd, &src->nl, &err);
+		(void)!net_stats_open(fd, &src->nl, &err);
 		(void)close(fd);
 		src->egress = settings.net_egress;
 	}

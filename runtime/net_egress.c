@@ -166,7 +166,8 @@ static int parse_entry(char *entry, const struct oci_spec *spec, struct net_egre
 		return add_dns(spec, e, err);
 	}
 	if (strlen(entry) <= ENTRY_MAX) {
-		strcpy(copy, entry); /* parsing cuts it up, the message wants all of it */
+		/* Parsing cuts it up, the message wants all of it. */
+		memcpy(copy, entry, strlen(entry) + 1);
 		if (parse_dest(copy, &d)) {
 			return add(e, &d, err);
 		}

@@ -29,7 +29,7 @@ struct nlb_filter {
 
 static inline void nlb_action(struct nl_msg *m, const struct nlb_filter *f)
 {
-	struct tc_mirred parms = {.ifindex = (uint32_t)f->to};
+	struct tc_mirred data = {.ifindex = (uint32_t)f->to};
 	struct nlattr *one = nla_nest_start(m, 1), *n;
 	uint8_t basic[32] = {0};
 
@@ -42,7 +42,7 @@ static inline void nlb_action(struct nl_msg *m, const struct nlb_filter *f)
 	}
 	nla_nest_end(m, n);
 	n = nla_nest_start(m, TCA_ACT_OPTIONS);
-	nla_put(m, TCA_MIRRED_PARMS, sizeof(parms), &parms);
+	nla_put(m, TCA_MIRRED_PARMS, sizeof(data), &data);
 	nla_nest_end(m, n);
 	nla_nest_end(m, one);
 }
