@@ -76,6 +76,7 @@ static void pairs_reset(struct virtio_net *net)
 	net->n_active_pairs = 1;
 	for (unsigned i = 0; i < net->cfg.n_pairs; i++) {
 		net->pair[i].tx_blocked = false;
+		net->pair[i].rx_small = false;
 		memset(&net->pair[i].stock, 0, sizeof(net->pair[i].stock));
 	}
 }

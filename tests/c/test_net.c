@@ -269,6 +269,27 @@ static void test_large_frames_span_buffers(void **state)
 	lies_check_fill(f->g, addr[used], RX_BUF);
 }
 
+/* Only one buffer is offered after a small frame; a large one may follow all the same. */
+static void test_small_and_large_frames_take_turns(void **state)
+{
+	struct fixture *f = *state;
+	static const size_t len[] = {60, NET_FRAME_MAX, 60, RX_BUF - HDR + 1, 60, 3000, 60, 60};
+	uint64_t addr[120];
+	unsigned used = 0;
+
+	start(f, EG_ALL_OFFERED);
+	guest_gives(f, 0, 120, RX_BUF, addr);
+	for (unsigned round = 0; round < VR_ARRAY_SIZE(len); round++) {
+		unsigned want = (unsigned)((len[round] + HDR + RX_BUF - 1) / RX_BUF);
+
+		host_sends(f, 0, len[round], round);
+		virtio_net_event(f->net, 0, EPOLLIN);
+		assert_int_equal(guest_has(f, 0, addr + used, RX_BUF, len[round], round), want);
+		used += want;
+	}
+	lies_check_fill(f->g, addr[used], RX_BUF);
+}
+
 static void test_ring_wraps(void **state)
 {
 	struct fixture *f = *state;
@@ -900,6 +921,7 @@ int main(void)
 		T(test_offloads_follow_the_driver),
 		T(test_small_frames),
 		T(test_large_frames_span_buffers),
+		T(test_small_and_large_frames_take_turns),
 		T(test_ring_wraps),
 		T(test_no_frame_is_cut_for_lack_of_buffers),
 		T(test_without_mergeable_buffers),
