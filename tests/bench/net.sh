@@ -13,6 +13,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 BUILD=${BUILD:-build}
 MS=${MS:-3000}
+LIMIT=$((MS * 20 / 1000 + 60)) # seconds until a candidate is given up
 CANDIDATES=${CANDIDATES:-crun volt volt-vhost qemu qemu-vhost}
 volt=$PWD/$BUILD/volt-runc
 bench=$PWD/$BUILD/probes/netbench
@@ -88,7 +89,7 @@ start_qemu() {
 	ip tuntap add dev host1 mode tap vnet_hdr
 	ip addr add 10.9.1.1/24 dev host1
 	ip link set host1 up
-	qemu-system-x86_64 -M microvm,pit=off,pic=off,rtc=off,isa-serial=off -accel kvm -cpu host -smp 1 \
+	qemu-system-x86_64 -M microvm,acpi=off,pit=off,pic=off,rtc=off,isa-serial=off -accel kvm -cpu host -smp 1 \
 		-m 512 -nodefaults -no-user-config -display none -no-reboot -kernel "$BUILD/guest/vmlinux" \
 		-initrd "$work/ir.cpio" -append "quiet panic=-1 reboot=t rdinit=/init" \
 		-netdev "tap,id=n0,ifname=host1,script=no,downscript=no,vhost=$vhost" \
@@ -98,7 +99,7 @@ start_qemu() {
 }
 
 stop_qemu() {
-	kill "$qemu"
+	kill -KILL "$qemu"
 	wait "$qemu" || true
 	ip link delete host1
 }
@@ -113,8 +114,8 @@ stop_qemu-vhost() {
 
 await_server() {
 	local i
-	for i in $(seq 600); do
-		if "$bench" measure 10.9.1.2 7000 1 > /dev/null 2>&1; then
+	for i in $(seq 100); do
+		if timeout 20 "$bench" reach 10.9.1.2 7000 > /dev/null 2>&1; then
 			return
 		fi
 		sleep 0.2
@@ -140,7 +141,8 @@ row() {
 
 for c in $CANDIDATES; do
 	if "start_$c" > "$work/start.log" 2>&1 && await_server; then
-		"$bench" measure 10.9.1.2 7000 "$MS" > "$work/results/$c" || echo "bench: $c failed" >&2
+		timeout "$LIMIT" "$bench" measure 10.9.1.2 7000 "$MS" > "$work/results/$c" || echo "bench: $c failed" >&2
+		sed "s/^/# $c: /" "$work/results/$c" >&2
 	else
 		echo "bench: $c did not start" >&2
 		cat "$work/start.log" >&2

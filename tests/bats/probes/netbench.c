@@ -3,6 +3,7 @@
  * netbench.c - how fast a network is: bytes, packets and answers per second
  *
  *   netbench serve PORT                    until killed; a process for each connection
+ *   netbench reach ADDRESS PORT            does a server answer there?
  *   netbench measure ADDRESS PORT MS       prints one line a figure: NAME VALUE UNIT
  *
  * "in" is towards the server. Each figure is measured for MS milliseconds.
@@ -313,14 +314,25 @@ static double packets_out(void)
 	return (double)n * 1e6 / (double)(now_us() - start);
 }
 
-static int do_measure(const char *address, const char *port, const char *ms)
+static int set_server(const char *address, const char *port)
 {
 	server = (struct sockaddr_in){.sin_family = AF_INET,
 				      .sin_port = htons((uint16_t)atoi(port))};
+	return inet_pton(AF_INET, address, &server.sin_addr) == 1 ? 0 : 2;
+}
+
+static int do_reach(void)
+{
+	int fd = dial(CMD_ECHO, 0);
+
+	put(fd, "x", 1);
+	get(fd, buf, 1);
+	return 0;
+}
+
+static int do_measure(const char *ms)
+{
 	duration_ms = (uint32_t)atoi(ms);
-	if (inet_pton(AF_INET, address, &server.sin_addr) != 1) {
-		return 2;
-	}
 	printf("stream-in %.1f MB/s\n", streams(stream_in, 1) / 1e6);
 	printf("stream-out %.1f MB/s\n", streams(stream_out, 1) / 1e6);
 	printf("streams-in %.1f MB/s\n", streams(stream_in, STREAMS_MAX) / 1e6);
@@ -338,8 +350,11 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "serve")) {
 		return do_serve(argv[2]);
 	}
-	if (argc == 5 && !strcmp(argv[1], "measure")) {
-		return do_measure(argv[2], argv[3], argv[4]);
+	if (argc == 4 && !strcmp(argv[1], "reach") && set_server(argv[2], argv[3]) == 0) {
+		return do_reach();
+	}
+	if (argc == 5 && !strcmp(argv[1], "measure") && set_server(argv[2], argv[3]) == 0) {
+		return do_measure(argv[4]);
 	}
 	fprintf(stderr, "usage: see the first lines of netbench.c\n");
 	return 2;
