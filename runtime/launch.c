@@ -41,6 +41,7 @@
 #include "host_cgroup.h"
 #include "interrupt.h"
 #include "launch_internal.h"
+#include "net_vhost.h"
 #include "oci/annotations.h"
 #include "oci/bundle.h"
 #include "oci/hooks.h"
@@ -322,7 +323,7 @@ static int attach_network(struct creation *c, struct vr_err *err)
 			err);
 	c->attached = c->l.net.n > 0;
 	(void)close(fd);
-	return rc;
+	return rc < 0 ? rc : net_vhost_open(&c->l.net, c->l.settings.net_vhost, err);
 }
 
 static int tell_vmm(const struct creation *c, char word, struct vr_err *err)
@@ -437,6 +438,7 @@ static void undo(struct creation *c)
 	if (c->forked) {
 		reap_roles(&c->l);
 	}
+	net_plan_undo(&c->l.net);
 	net_plan_finish(&c->l.net); /* the taps go first */
 	if (c->attached) {
 		net_detach(c->l.spec);

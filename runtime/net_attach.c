@@ -31,6 +31,7 @@
 #include "net_move.h"
 #include "net_scan.h"
 #include "net_tc.h"
+#include "net_visit.h"
 #include "sandbox/namespaces.h"
 #include "vmm/net_abi.h"
 
@@ -39,55 +40,15 @@
 #define GONE_TRIES    40
 #define GONE_PAUSE_MS 25
 
-/** struct visit - a stay in another network namespace */
-struct visit {
-	int own_fd;
-	struct nl_sock *nl;
-};
-
-static int socket_open(struct nl_sock **out, struct vr_err *err)
-{
-	int rc;
-
-	*out = nl_socket_alloc();
-	rc = *out ? net_nl_errno(nl_connect(*out, NETLINK_ROUTE)) : -ENOMEM;
-	return rc < 0 ? vr_err_sys(err, rc, "open a netlink socket") : 0;
-}
-
-static int visit_begin(struct visit *v, int ns_fd, struct vr_err *err)
-{
-	int rc;
-
-	*v = (struct visit){.own_fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC)};
-	if (v->own_fd < 0) {
-		return vr_err_sys(err, errno, "open '%s'", OWN_NETNS);
-	}
-	rc = sbx_ns_join(ns_fd, CLONE_NEWNET, err);
-	if (rc < 0) {
-		vr_close_reset(&v->own_fd);
-		return rc;
-	}
-	return socket_open(&v->nl, err);
-}
-
-/* Return: 0, or a negative errno value with @err: then we are in the wrong namespace for good. */
-static int visit_end(struct visit *v, struct vr_err *err)
-{
-	int rc = 0;
-
-	nl_socket_free(v->nl);
-	if (v->own_fd >= 0) {
-		rc = sbx_ns_join(v->own_fd, CLONE_NEWNET, err);
-		vr_close_reset(&v->own_fd);
-	}
-	return rc;
-}
-
 void net_plan_init(struct net_plan *plan)
 {
 	memset(plan, 0, sizeof(*plan));
+	plan->ns_fd = -1;
 	for (unsigned i = 0; i < AP_MAX_LINKS; i++) {
 		net_tap_init(&plan->ifs[i].tap);
+		for (unsigned q = 0; q < NET_TAP_MAX_QUEUES; q++) {
+			plan->ifs[i].vhost[q] = -1;
+		}
 	}
 }
 
@@ -95,10 +56,42 @@ void net_plan_finish(struct net_plan *plan)
 {
 	for (unsigned i = 0; i < plan->n; i++) {
 		net_tap_close(&plan->ifs[i].tap);
+		for (unsigned q = 0; q < NET_TAP_MAX_QUEUES; q++) {
+			vr_close_reset(&plan->ifs[i].vhost[q]);
+		}
 	}
 	free(plan->frame);
+	net_moved_free(plan->moved);
+	vr_close_reset(&plan->ns_fd);
 	plan->n = 0;
 	plan->frame = NULL;
+	plan->moved = NULL;
+}
+
+void net_plan_undo(struct net_plan *plan)
+{
+	struct vr_err err = VR_ERR_INIT;
+	struct nl_sock *nl = NULL;
+	struct net_visit v;
+	int rc;
+
+	if (!plan->moved) {
+		return;
+	}
+	rc = net_visit_begin(&v, plan->ns_fd, &err);
+	if (rc == 0) {
+		net_move_return(v.nl, plan->moved, v.own_fd);
+	}
+	if (net_visit_end(&v, &err) == 0 && rc == 0) {
+		rc = net_socket_open(&nl, &err);
+	}
+	if (rc == 0 && nl) {
+		net_move_restore(nl, plan->moved);
+	}
+	nl_socket_free(nl);
+	if (rc < 0) {
+		vr_warn("network interfaces can't be given back: %s", err.msg);
+	}
 }
 
 static const struct oci_namespace *network_of(const struct oci_spec *spec)
@@ -297,6 +290,12 @@ static int attach_all(struct nl_sock *nl, struct net_scan *s, unsigned n_vcpus,
 				"'%s'): virtual machines can't share one",
 				s->taken);
 	}
+	if (rc == 0 && s->routed[0] != '\0') {
+		rc = vr_err_set(err, ENOTSUP,
+				"network interface '%s' is an ipvlan in a routed mode (l3 or l3s), "
+				"where a VM can't be attached: mode l2 is needed",
+				s->routed);
+	}
 	if (rc == 0) {
 		rc = net_scan_config(nl, s, err);
 	}
@@ -310,20 +309,24 @@ static int attach_all(struct nl_sock *nl, struct net_scan *s, unsigned n_vcpus,
 	return rc == 0 && worth_telling(&s->net) ? encode(&s->net, request_id, out, err) : rc;
 }
 
-static int move_out(const struct oci_spec *spec, int ns_fd, struct net_moved **out,
+static int move_out(const struct oci_spec *spec, int ns_fd, struct net_plan *out,
 		    struct vr_err *err)
 {
 	struct nl_sock *nl = NULL;
-	int rc = 0;
+	int rc;
 
-	*out = NULL;
-	if (spec->linux_->net_devices.n > 0) {
-		rc = socket_open(&nl, err);
-		if (rc == 0) {
-			rc = net_move_out(nl, &spec->linux_->net_devices, ns_fd, out, err);
-		}
-		nl_socket_free(nl);
+	if (spec->linux_->net_devices.n == 0) {
+		return 0;
 	}
+	out->ns_fd = fcntl(ns_fd, F_DUPFD_CLOEXEC, 3); /* outlives the shim, to come back from */
+	if (out->ns_fd < 0) {
+		return vr_err_sys(err, errno, "keep the container's network namespace");
+	}
+	rc = net_socket_open(&nl, err);
+	if (rc == 0) {
+		rc = net_move_out(nl, &spec->linux_->net_devices, ns_fd, &out->moved, err);
+	}
+	nl_socket_free(nl);
 	return rc;
 }
 
@@ -333,28 +336,26 @@ int net_attach(const struct oci_spec *spec, int ns_fd, unsigned n_vcpus,
 {
 	struct net_scan *s = calloc(1, sizeof(*s));
 	struct vr_err ignored = VR_ERR_INIT;
-	struct net_moved *moved;
-	struct visit v = {.own_fd = -1};
+	struct net_visit v = {.own_fd = -1};
 	int rc;
 
 	net_plan_init(out);
 	if (!s) {
 		return vr_err_set(err, ENOMEM, "attach the network: out of memory");
 	}
-	rc = move_out(spec, ns_fd, &moved, err);
+	rc = move_out(spec, ns_fd, out, err);
 	if (rc == 0) {
-		rc = visit_begin(&v, ns_fd, err);
+		rc = net_visit_begin(&v, ns_fd, err);
 	}
 	if (rc == 0) {
-		rc = net_move_in(v.nl, moved, err);
+		rc = net_move_in(v.nl, out->moved, err);
 	}
 	if (rc == 0) {
 		rc = attach_all(v.nl, s, n_vcpus, egress, request_id, out, err);
 	}
-	if (visit_end(&v, rc == 0 ? err : &ignored) < 0 && rc == 0) {
+	if (net_visit_end(&v, rc == 0 ? err : &ignored) < 0 && rc == 0) {
 		rc = -err->code;
 	}
-	net_moved_free(moved);
 	free(s);
 	return rc;
 }
@@ -383,14 +384,14 @@ void net_detach(const struct oci_spec *spec)
 	const struct oci_namespace *ns = network_of(spec);
 	struct vr_err ignored = VR_ERR_INIT;
 	struct net_scan *s;
-	struct visit v;
+	struct net_visit v;
 	int fd;
 
 	if (!ns || !ns->path || sbx_ns_open(ns->path, CLONE_NEWNET, &fd, &ignored) < 0) {
 		return; /* of its own, or gone with its interfaces */
 	}
 	s = calloc(1, sizeof(*s));
-	if (s && visit_begin(&v, fd, &ignored) == 0) {
+	if (s && net_visit_begin(&v, fd, &ignored) == 0) {
 		if (scan_without_taps(v.nl, s) == 0) {
 			for (unsigned i = 0; i < s->net.n_links; i++) {
 				if (net_tc_is_ours(v.nl, s->ifindex[i])) {
@@ -398,7 +399,7 @@ void net_detach(const struct oci_spec *spec)
 				}
 			}
 		}
-		if (visit_end(&v, &ignored) < 0) {
+		if (net_visit_end(&v, &ignored) < 0) {
 			vr_warn("%s", ignored.msg);
 		}
 	}

@@ -27,9 +27,15 @@
 #include "net_tap.h"
 #include "oci/spec.h"
 
-/** struct net_if - one interface of the container, and the tap for its VM */
+struct net_moved;
+
+/**
+ * struct net_if - one interface of the container, and the tap for its VM
+ * @vhost: for each queue of the tap who serves it in the kernel; -1: nobody
+ */
 struct net_if {
 	struct net_tap tap;
+	int vhost[NET_TAP_MAX_QUEUES];
 	uint8_t mac[6];
 	uint16_t mtu;
 };
@@ -38,18 +44,28 @@ struct net_if {
  * struct net_plan - the network of a VM
  * @frame:     encoded AP_MSG_NET for the agent, NULL when there is nothing to configure
  * @frame_len: its length in bytes
+ * @moved:     interfaces of linux.netDevices, or NULL
+ * @ns_fd:     the namespace they are in, -1 without any
  */
 struct net_plan {
 	struct net_if ifs[AP_MAX_LINKS];
 	unsigned n;
 	void *frame;
 	size_t frame_len;
+	struct net_moved *moved;
+	int ns_fd;
 };
 
 /** net_plan_init() - nothing open */
 void net_plan_init(struct net_plan *plan);
 /** net_plan_finish() - close the taps, free the frame */
 void net_plan_finish(struct net_plan *plan);
+/**
+ * net_plan_undo() - before net_plan_finish(), if there will be no container: give back what moved
+ *
+ * To be called when net_attach() failed, too. In the namespace it was called in.
+ */
+void net_plan_undo(struct net_plan *plan);
 
 /**
  * net_spec_check() - can the network that config.json asks for be given to a VM?
@@ -69,7 +85,7 @@ bool net_spec_is_sandbox(const struct oci_spec *spec);
 
 /**
  * net_attach() - attach to all interfaces of a network namespace, after the engine set it up
- * @spec:       linux.netDevices move in first
+ * @spec:       linux.netDevices move in first; has to outlast @out
  * @ns_fd:      the namespace
  * @n_vcpus:    of the VM: as many queues, if possible
  * @egress:     where the guest may send to, NULL: everywhere

@@ -24,7 +24,8 @@ static int add(struct net_egress *e, const struct net_dest *d, struct vr_err *er
 		return vr_err_set(err, E2BIG, ANNOTATION ": more than %u destinations",
 				  NET_EGRESS_MAX);
 	}
-	e->v[e->n++] = *d;
+	e->v[e->n] = *d;
+	e->v[e->n++].entry = e->n_entries;
 	return 0;
 }
 
@@ -165,7 +166,8 @@ static int parse_entry(char *entry, const struct oci_spec *spec, struct net_egre
 		return add_dns(spec, e, err);
 	}
 	if (strlen(entry) <= ENTRY_MAX) {
-		strcpy(copy, entry); /* parsing cuts it up, the message wants all of it */
+		/* Parsing cuts it up, the message wants all of it. */
+		memcpy(copy, entry, strlen(entry) + 1);
 		if (parse_dest(copy, &d)) {
 			return add(e, &d, err);
 		}
@@ -192,6 +194,10 @@ int net_egress_parse(const char *text, const struct oci_spec *spec, struct net_e
 		return 0;
 	}
 	while (rc == 0 && (entry = strsep(&rest, ",")) != NULL) {
+		if (out->n_entries++ == NET_EGRESS_MAX) {
+			return vr_err_set(err, E2BIG, ANNOTATION ": more than %u entries",
+					  NET_EGRESS_MAX);
+		}
 		rc = parse_entry(entry, spec, out, err);
 	}
 	return rc;

@@ -22,8 +22,12 @@
 
 #define NET_EGRESS_MAX 64u
 
-/** struct net_dest - @family: 4 or 6; @prefix: bits of @addr that count; @port: 0 for all */
+/**
+ * struct net_dest - @family: 4 or 6; @prefix: bits of @addr that count; @port: 0 for all
+ * @entry: number of the entry it stands in, from 1 on; those of "dns" share one
+ */
 struct net_dest {
+	uint16_t entry;
 	uint32_t family;
 	uint32_t prefix;
 	uint16_t port;
@@ -32,6 +36,7 @@ struct net_dest {
 
 struct net_egress {
 	unsigned n;
+	uint16_t n_entries;
 	struct net_dest v[NET_EGRESS_MAX];
 };
 

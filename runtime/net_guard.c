@@ -60,7 +60,8 @@ static struct net_filter *pass(struct build *b, uint16_t prio, uint16_t proto)
 {
 	struct net_filter *f = next(b);
 
-	*f = (struct net_filter){.prio = prio, .proto = proto, .to = b->to};
+	*f = (struct net_filter){
+		.prio = prio, .proto = proto, .to = b->to, .label = NET_LABEL_PASSED};
 	key(f, -8, be32(b->mac), 0xffffffffu);
 	key(f, -4, (uint32_t)b->mac[4] << 24 | (uint32_t)b->mac[5] << 16, 0xffff0000u);
 	return f;
@@ -70,8 +71,15 @@ static struct net_filter *drop(struct build *b, uint16_t prio, uint16_t proto)
 {
 	struct net_filter *f = next(b);
 
-	*f = (struct net_filter){.prio = prio, .proto = proto};
+	*f = (struct net_filter){.prio = prio, .proto = proto, .label = NET_LABEL_SPOOFED};
 	return f;
+}
+
+/* What the allow-list didn't let pass is the guest's own still: not to be taken for spoofed. */
+static void refuse(struct net_filter *own)
+{
+	own->to = 0;
+	own->label = NET_LABEL_REFUSED;
 }
 
 /* @addr NULL: any sender address, but our MAC in the message, too. */
@@ -124,6 +132,7 @@ static void pass_ipv4_to(struct build *b, const uint8_t *addr, const struct net_
 {
 	struct net_filter *f = from_ipv4(b, addr);
 
+	f->label = d->entry;
 	match_dest(f, 16, d);
 	if (proto != 0) {
 		key(f, 0, 0x05000000u, 0x0f000000u); /* a header without options */
@@ -149,6 +158,7 @@ static void pass_ipv4(struct build *b, const uint8_t *addr)
 			pass_ipv4_to(b, addr, d, IPPROTO_UDP);
 		}
 	}
+	refuse(from_ipv4(b, addr));
 }
 
 static void match_ipv6(struct net_filter *f, int off, const uint8_t *addr)
@@ -180,6 +190,7 @@ static void pass_ipv6_to(struct build *b, const uint8_t *addr, const struct net_
 {
 	struct net_filter *f = from_ipv6(b, PRIO_IPV6, addr);
 
+	f->label = d->entry;
 	match_dest(f, 24, d);
 	if (proto != 0) {
 		key(f, 4, proto << 8, 0x0000ff00u);
@@ -205,6 +216,7 @@ static void pass_ipv6(struct build *b, const uint8_t *addr)
 			pass_ipv6_to(b, addr, d, IPPROTO_UDP);
 		}
 	}
+	refuse(from_ipv6(b, PRIO_IPV6, addr));
 }
 
 static void pass_advert(struct build *b, const uint8_t *addr)

@@ -49,7 +49,8 @@ int net_link_change(struct nl_sock *nl, int ifindex, struct rtnl_link *change)
 	return net_nl_errno(rc);
 }
 
-int net_link_set_flags(struct nl_sock *nl, int ifindex, unsigned flags)
+static int change_flags(struct nl_sock *nl, int ifindex, unsigned flags,
+			void (*how)(struct rtnl_link *link, unsigned flags))
 {
 	struct rtnl_link *change = rtnl_link_alloc();
 	int rc;
@@ -57,8 +58,18 @@ int net_link_set_flags(struct nl_sock *nl, int ifindex, unsigned flags)
 	if (!change) {
 		return -ENOMEM;
 	}
-	rtnl_link_set_flags(change, flags);
+	how(change, flags);
 	rc = net_link_change(nl, ifindex, change);
 	rtnl_link_put(change);
 	return rc;
+}
+
+int net_link_set_flags(struct nl_sock *nl, int ifindex, unsigned flags)
+{
+	return change_flags(nl, ifindex, flags, rtnl_link_set_flags);
+}
+
+int net_link_clear_flags(struct nl_sock *nl, int ifindex, unsigned flags)
+{
+	return change_flags(nl, ifindex, flags, rtnl_link_unset_flags);
 }

@@ -21,4 +21,7 @@ int net_link_change(struct nl_sock *nl, int ifindex, struct rtnl_link *change)
 int net_link_set_flags(struct nl_sock *nl, int ifindex, unsigned flags)
 	__attribute__((warn_unused_result));
 
+/** net_link_clear_flags() - clear them. Return: 0 or -errno */
+int net_link_clear_flags(struct nl_sock *nl, int ifindex, unsigned flags);
+
 #endif /* VOLT_NET_LINK_H */

@@ -32,6 +32,19 @@ int net_move_out(struct nl_sock *nl, const struct oci_net_devices *devs, int ns_
 int net_move_in(struct nl_sock *nl, const struct net_moved *moved, struct vr_err *err)
 	__attribute__((warn_unused_result));
 
+/**
+ * net_move_return() - give back what is away; called in the container's namespace
+ * @nl:      socket in it
+ * @home_fd: the runtime's namespace
+ *
+ * Best effort; what goes wrong is logged.
+ */
+void net_move_return(struct nl_sock *nl, struct net_moved *moved, int home_fd);
+
+/** net_move_restore() - addresses and state of what came back; in the runtime's namespace */
+void net_move_restore(struct nl_sock *nl, const struct net_moved *moved);
+
+/** net_moved_free() - NULL is fine */
 void net_moved_free(struct net_moved *moved);
 
 #endif /* VOLT_NET_MOVE_H */

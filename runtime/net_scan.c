@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fib_rules.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -18,11 +19,13 @@
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/ipvlan.h>
 #include <netlink/route/neighbour.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 #include <netlink/route/rule.h>
 
+#include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/fdio.h"
 #include "base/log.h"
@@ -32,8 +35,6 @@
 
 #define RULE_PRIO_MAIN 32766u /* the kernel's own rules: 0, this and the next */
 #define METRIC_NULL    0xffffffffu
-
-typedef int (*visit_fn)(struct net_scan *s, struct nl_object *o);
 
 /* --- links ----------------------------------------------------------------------------------- */
 
@@ -92,6 +93,15 @@ static bool link_usable(struct rtnl_link *link, const char *name)
 	return true;
 }
 
+/* In its other modes ipvlan asks no neighbour and answers none: the guest's questions would. */
+static bool is_routed(struct rtnl_link *link)
+{
+	uint16_t mode;
+
+	return rtnl_link_is_ipvlan(link) && rtnl_link_ipvlan_get_mode(link, &mode) == 0 &&
+	       mode != IPVLAN_MODE_L2;
+}
+
 static bool is_ours(struct rtnl_link *link, const char *name)
 {
 	const char *kind = rtnl_link_get_type(link);
@@ -131,6 +141,10 @@ static int link_visit(struct net_scan *s, struct nl_object *o)
 		return 0;
 	}
 	if (!link_usable(link, name)) {
+		return 0;
+	}
+	if (is_routed(link)) {
+		(void)snprintf(s->routed, sizeof(s->routed), "%s", name);
 		return 0;
 	}
 	if (s->net.n_links == AP_MAX_LINKS) {
@@ -440,9 +454,27 @@ static int rule_cache(struct nl_sock *nl, struct nl_cache **out)
 	return rtnl_rule_alloc_cache(nl, AF_UNSPEC, out);
 }
 
+int net_scan_object(struct net_scan *s, struct nl_object *o)
+{
+	static const struct {
+		const char *type; /* libnl's */
+		int (*visit)(struct net_scan *s, struct nl_object *o);
+	} kinds[] = {
+		{"route/link", link_visit},   {"route/addr", addr_visit},
+		{"route/route", route_visit}, {"route/neigh", neigh_visit},
+		{"route/rule", rule_visit},
+	};
+
+	for (size_t i = 0; i < VR_ARRAY_SIZE(kinds); i++) {
+		if (strcmp(nl_object_get_type(o), kinds[i].type) == 0) {
+			return kinds[i].visit(s, o);
+		}
+	}
+	return 0;
+}
+
 static int dump(struct nl_sock *nl, struct net_scan *s, const char *what,
-		int (*alloc)(struct nl_sock *nl, struct nl_cache **out), visit_fn visit,
-		struct vr_err *err)
+		int (*alloc)(struct nl_sock *nl, struct nl_cache **out), struct vr_err *err)
 {
 	struct nl_cache *cache;
 	int rc = net_nl_errno(alloc(nl, &cache));
@@ -453,7 +485,7 @@ static int dump(struct nl_sock *nl, struct net_scan *s, const char *what,
 	}
 	for (struct nl_object *o = nl_cache_get_first(cache); rc == 0 && o;
 	     o = nl_cache_get_next(o)) {
-		rc = visit(s, o);
+		rc = net_scan_object(s, o);
 	}
 	nl_cache_free(cache);
 	if (rc < 0) {
@@ -466,23 +498,23 @@ static int dump(struct nl_sock *nl, struct net_scan *s, const char *what,
 int net_scan_links(struct nl_sock *nl, struct net_scan *out, struct vr_err *err)
 {
 	*out = (struct net_scan){.lo_ifindex = 1};
-	return dump(nl, out, "interfaces", link_cache, link_visit, err);
+	return dump(nl, out, "interfaces", link_cache, err);
 }
 
 int net_scan_config(struct nl_sock *nl, struct net_scan *s, struct vr_err *err)
 {
-	int rc = dump(nl, s, "addresses", rtnl_addr_alloc_cache, addr_visit, err);
+	int rc = dump(nl, s, "addresses", rtnl_addr_alloc_cache, err);
 
 	if (rc == 0) {
-		rc = dump(nl, s, "routes", route_cache, route_visit, err);
+		rc = dump(nl, s, "routes", route_cache, err);
 		mark_addrs_without_route(&s->net);
 		qsort(s->net.routes, s->net.n_routes, sizeof(s->net.routes[0]), route_order);
 	}
 	if (rc == 0) {
-		rc = dump(nl, s, "neighbours", rtnl_neigh_alloc_cache, neigh_visit, err);
+		rc = dump(nl, s, "neighbours", rtnl_neigh_alloc_cache, err);
 	}
 	if (rc == 0) {
-		rc = dump(nl, s, "rules", rule_cache, rule_visit, err);
+		rc = dump(nl, s, "rules", rule_cache, err);
 	}
 	return rc;
 }

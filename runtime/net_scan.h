@@ -15,6 +15,7 @@
 #include "base/err.h"
 
 struct net_egress;
+struct nl_object;
 struct nl_sock;
 
 /**
@@ -24,6 +25,7 @@ struct nl_sock;
  * @veth:    each link's far end sends it every multicast frame anyway
  * @egress:  where the guest may send to; the caller's, NULL: everywhere
  * @taken:   name of a tap of another VM in this namespace, or ""
+ * @routed:  name of an interface that looks like Ethernet but carries IP alone, or ""
  */
 struct net_scan {
 	struct ap_net net;
@@ -33,6 +35,7 @@ struct net_scan {
 	int lo_ifindex;
 	const struct net_egress *egress;
 	char taken[AP_NET_NAME_MAX + 1];
+	char routed[AP_NET_NAME_MAX + 1];
 };
 
 /**
@@ -42,6 +45,13 @@ struct net_scan {
  */
 int net_scan_links(struct nl_sock *nl, struct net_scan *out, struct vr_err *err)
 	__attribute__((warn_unused_result));
+
+/**
+ * net_scan_object() - take one object of a dump into account: a link first, then what refers to it
+ *
+ * Return: 0, also for what the VM doesn't get; -E2BIG.
+ */
+int net_scan_object(struct net_scan *s, struct nl_object *o) __attribute__((warn_unused_result));
 
 /** net_scan_config() - addresses, routes, neighbours and rules of the links found */
 int net_scan_config(struct nl_sock *nl, struct net_scan *s, struct vr_err *err)

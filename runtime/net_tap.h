@@ -54,4 +54,7 @@ void net_tap_close(struct net_tap *tap);
  */
 int net_tap_offload(int fd, unsigned flags) __attribute__((warn_unused_result));
 
+/** net_tap_attach() - does this queue get frames? Several queues only. Return: 0 or -errno */
+int net_tap_attach(int fd, bool on) __attribute__((warn_unused_result));
+
 #endif /* VOLT_NET_TAP_H */

@@ -26,6 +26,7 @@
 #include "net_link.h"
 
 #define INGRESS_HANDLE 0xffff0000u
+#define LABELS	       0x564f0000u /* "VO": a class that no qdisc has, to tell filters by */
 
 static struct rtnl_qdisc *ingress(int ifindex)
 {
@@ -102,6 +103,9 @@ static struct rtnl_cls *classifier(int ifindex, const struct net_filter *f)
 	rc = rtnl_tc_set_kind(TC_CAST(c), "u32");
 	if (rc == 0) {
 		rc = rtnl_u32_set_cls_terminal(c);
+	}
+	if (rc == 0 && f->label != 0) {
+		rc = rtnl_u32_set_classid(c, LABELS | f->label);
 	}
 	for (unsigned i = 0; rc == 0 && i < f->n_keys; i++) {
 		const struct net_key *k = &f->key[i];

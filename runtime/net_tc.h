@@ -31,6 +31,11 @@ bool net_tc_is_ours(struct nl_sock *nl, int ifindex);
 #define NET_TC_PRIO_LAST 0x565f
 #define NET_TC_KEYS	 12u
 
+/* Labels of filters: entries of the allow-list by their number from 1 on, and: */
+#define NET_LABEL_PASSED  0xfffdu /* the guest's own frame, on its way */
+#define NET_LABEL_REFUSED 0xfffeu /* the guest's own frame to where it may not send */
+#define NET_LABEL_SPOOFED 0xffffu /* not the guest's address */
+
 /** struct net_key - 32 bits at @off from the network header, compared where @mask has ones */
 struct net_key {
 	int off;
@@ -43,11 +48,13 @@ struct net_key {
  * @prio:  NET_TC_PRIO..NET_TC_PRIO_LAST, lower ones count first; one protocol each
  * @proto: ETH_P_*
  * @to:    where they go out, 0: they are dropped
+ * @label: what net_tc_count() adds them up under, NET_LABEL_*; 0: under nothing
  */
 struct net_filter {
 	uint16_t prio;
 	uint16_t proto;
 	int to;
+	uint16_t label;
 	unsigned n_keys;
 	struct net_key key[NET_TC_KEYS];
 };

@@ -141,10 +141,83 @@ static void gen_blkio(struct json_gen *g, const struct ap_stats *s)
 	json_gen_object_close(g);
 }
 
+/* The member names are those of the structures that other runtimes print. */
+static void gen_interface(struct json_gen *g, const struct net_if_stats *s)
+{
+	json_gen_object_open(g);
+	json_gen_kv_str(g, "Name", s->name);
+	json_gen_kv_u64(g, "RxBytes", s->rx_bytes);
+	json_gen_kv_u64(g, "RxPackets", s->rx_packets);
+	json_gen_kv_u64(g, "RxErrors", s->rx_errors);
+	json_gen_kv_u64(g, "RxDropped", s->rx_dropped);
+	json_gen_kv_u64(g, "TxBytes", s->tx_bytes);
+	json_gen_kv_u64(g, "TxPackets", s->tx_packets);
+	json_gen_kv_u64(g, "TxErrors", s->tx_errors);
+	json_gen_kv_u64(g, "TxDropped", s->tx_dropped);
+	json_gen_object_close(g);
+}
+
+static void gen_count(struct json_gen *g, const struct net_count *c)
+{
+	json_gen_kv_u64(g, "packets", c->packets);
+	json_gen_kv_u64(g, "bytes", c->bytes);
+	json_gen_object_close(g);
+}
+
+static void gen_allowed(struct json_gen *g, const struct net_if_stats *s, const char *egress)
+{
+	vr_autofree char *copy = strdup(egress);
+	char *rest = copy;
+	const char *entry;
+	unsigned i = 0;
+
+	json_gen_key(g, "allowed");
+	json_gen_array_open(g);
+	while (strcmp(egress, "none") != 0 && i < NET_EGRESS_MAX &&
+	       (entry = strsep(&rest, ",")) != NULL) {
+		json_gen_object_open(g);
+		json_gen_kv_str(g, "entry", entry);
+		gen_count(g, &s->policy.allowed[i++]);
+	}
+	json_gen_array_close(g);
+}
+
+static void gen_policy(struct json_gen *g, const struct net_if_stats *s, const char *egress)
+{
+	json_gen_object_open(g);
+	json_gen_kv_str(g, "interface", s->name);
+	if (egress) {
+		gen_allowed(g, s, egress);
+		json_gen_key(g, "refused");
+		json_gen_object_open(g);
+		gen_count(g, &s->policy.refused);
+	}
+	json_gen_key(g, "spoofed");
+	json_gen_object_open(g);
+	gen_count(g, &s->policy.spoofed);
+	json_gen_object_close(g);
+}
+
+static void gen_network(struct json_gen *g, const struct net_stats *net, const char *egress)
+{
+	unsigned n = net ? net->n : 0;
+
+	json_gen_key(g, "network_interfaces");
+	json_gen_array_open(g);
+	for (unsigned i = 0; i < n; i++) {
+		gen_interface(g, &net->v[i]);
+	}
+	json_gen_array_close(g);
+	json_gen_key(g, "network_policy");
+	json_gen_array_open(g);
+	for (unsigned i = 0; i < n; i++) {
+		gen_policy(g, &net->v[i], egress);
+	}
+	json_gen_array_close(g);
+}
+
 static void gen_data(struct json_gen *g, const struct ap_stats *s)
 {
-	json_gen_key(g, "data");
-	json_gen_object_open(g);
 	gen_cpu(g, s);
 	gen_memory(g, s);
 	json_gen_key(g, "pids");
@@ -153,25 +226,25 @@ static void gen_data(struct json_gen *g, const struct ap_stats *s)
 	json_gen_kv_u64(g, "limit", figure(s, AP_STAT_PIDS_MAX));
 	json_gen_object_close(g);
 	gen_blkio(g, s);
-	json_gen_object_close(g);
 }
 
-static int event(const char *type, const char *id, const struct ap_stats *s, char **out_text,
-		 struct vr_err *err)
+static struct json_gen *event_begin(const char *type, const char *id)
 {
 	struct json_gen *g = json_gen_create(false);
+
+	if (g) {
+		json_gen_object_open(g);
+		json_gen_kv_str(g, "type", type);
+		json_gen_kv_str(g, "id", id);
+	}
+	return g;
+}
+
+static int event_end(struct json_gen *g, char **out_text, struct vr_err *err)
+{
 	const char *text;
 	char *copy;
 
-	if (!g) {
-		return vr_err_set(err, ENOMEM, "events: out of memory");
-	}
-	json_gen_object_open(g);
-	json_gen_kv_str(g, "type", type);
-	json_gen_kv_str(g, "id", id);
-	if (s) {
-		gen_data(g, s);
-	}
 	json_gen_object_close(g);
 	text = json_gen_finish(g, NULL);
 	copy = text ? strdup(text) : NULL;
@@ -183,12 +256,25 @@ static int event(const char *type, const char *id, const struct ap_stats *s, cha
 	return 0;
 }
 
-int stats_json(const char *id, const struct ap_stats *s, char **out_text, struct vr_err *err)
+int stats_json(const char *id, const struct ap_stats *s, const struct net_stats *net,
+	       const char *egress, char **out_text, struct vr_err *err)
 {
-	return event("stats", id, s, out_text, err);
+	struct json_gen *g = event_begin("stats", id);
+
+	if (!g) {
+		return vr_err_set(err, ENOMEM, "events: out of memory");
+	}
+	json_gen_key(g, "data");
+	json_gen_object_open(g);
+	gen_data(g, s);
+	gen_network(g, net, egress);
+	json_gen_object_close(g);
+	return event_end(g, out_text, err);
 }
 
 int stats_json_oom(const char *id, char **out_text, struct vr_err *err)
 {
-	return event("oom", id, NULL, out_text, err);
+	struct json_gen *g = event_begin("oom", id);
+
+	return g ? event_end(g, out_text, err) : vr_err_set(err, ENOMEM, "events: out of memory");
 }

@@ -346,7 +346,8 @@ static int narrow(struct vmproc *p, struct vr_err *err)
 		(void)close(p->plan->ram_fd); /* it is mapped */
 		rc = sbx_stage_vmm_final(err);
 	}
-	return rc;
+	/* Not before: the kernel's threads would keep what we have given up. */
+	return rc == 0 ? vmproc_net_own(p, err) : rc;
 }
 
 static int prepare(struct vmproc *p, struct vr_err *err)
@@ -359,7 +360,7 @@ static int prepare(struct vmproc *p, struct vr_err *err)
 		plan->stdio[0],	 plan->stdio[1],     plan->stdio[2],	 plan->wires.kick_fd[1],
 		vr_log_fd(),	 plan->notify_fd,
 	};
-	int keep[VR_ARRAY_SIZE(fixed) + VMM_DISKS_MAX + AP_MAX_LINKS * NET_TAP_MAX_QUEUES +
+	int keep[VR_ARRAY_SIZE(fixed) + VMM_DISKS_MAX + 2 * AP_MAX_LINKS * NET_TAP_MAX_QUEUES +
 		 2 * AP_MAX_FDS];
 	size_t n = VR_ARRAY_SIZE(fixed);
 	int rc;
@@ -372,6 +373,8 @@ static int prepare(struct vmproc *p, struct vr_err *err)
 		const struct net_tap *tap = &plan->net->ifs[i].tap;
 
 		memcpy(keep + n, tap->fd, tap->n_queues * sizeof(keep[0]));
+		n += tap->n_queues;
+		memcpy(keep + n, plan->net->ifs[i].vhost, tap->n_queues * sizeof(keep[0]));
 		n += tap->n_queues;
 	}
 	n += passfds_list(plan->fds, keep + n);

@@ -19,6 +19,7 @@
 #include "base/checked.h"
 #include "base/log.h"
 #include "pvh/cmdline.h"
+#include "vmm/memlayout.h"
 #include "vmm/virtio_balloon.h"
 #include "vmm/virtio_console.h"
 #include "vmm/virtio_fs.h"
@@ -37,6 +38,8 @@ enum device {
 	DEV_NET, /* the first of the plan's */
 	DEV_MAX = DEV_NET + AP_MAX_LINKS,
 };
+
+_Static_assert(DEV_MAX + VMM_DISKS_MAX <= ML_MMIO_SLOTS, "a slot for each device there may be");
 
 /* Indices of EV_KICK beyond the devices' queues. */
 #define KICK_VSOCK_WORK (0xffu << 8)
@@ -194,7 +197,9 @@ static int wire_one(struct vmproc *p, unsigned i)
 	}
 	p->dev->slot[i] = slot;
 	for (unsigned q = 0; rc == 0 && q < dev->n_queues && !dev->ops->external; q++) {
-		rc = loop_add(p->loop, dev->kick_fd[q], EPOLLIN, EV_KICK, i << 8 | q);
+		if (!(dev->kernel_queues & 1u << q)) {
+			rc = loop_add(p->loop, dev->kick_fd[q], EPOLLIN, EV_KICK, i << 8 | q);
+		}
 	}
 	return rc;
 }

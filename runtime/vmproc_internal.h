@@ -177,6 +177,12 @@ size_t vmproc_console_panic(struct vmproc *p, char *buf, size_t cap);
 void vmproc_console_debug(struct vmproc *p);
 
 /* vmproc_net.c */
+/**
+ * vmproc_net_own() - where the host's kernel serves the queues: it gets to know guest RAM
+ *
+ * After the final stage, since its threads are made from ours; before there are vCPUs.
+ */
+int vmproc_net_own(struct vmproc *p, struct vr_err *err) __attribute__((warn_unused_result));
 /** vmproc_net_create() - a device for each interface of the plan. Return: 0 or -errno */
 int vmproc_net_create(struct vmproc *p) __attribute__((warn_unused_result));
 void vmproc_net_destroy(struct vmproc *p);

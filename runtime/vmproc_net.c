@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 
 #include "base/log.h"
+#include "vmm/vhost.h"
 #include "vmm/virtio_net.h"
 
 _Static_assert(VIRTIO_NET_MAX_PAIRS >= NET_TAP_MAX_QUEUES, "a pair for each queue of a tap");
@@ -21,6 +22,7 @@ _Static_assert(VIRTIO_NET_MAX_PAIRS >= NET_TAP_MAX_QUEUES, "a pair for each queu
 struct vmproc_net {
 	struct virtio_net *dev;
 	const struct net_if *nif;
+	const struct gmem *mem;
 	uint32_t watched[NET_TAP_MAX_QUEUES];
 };
 
@@ -32,9 +34,39 @@ struct vmproc_nets {
 /* In the cage TUNSETOFFLOAD has a rule of its own: activation is the work of vCPU threads. */
 static int offload(void *ctx, unsigned flags)
 {
-	const struct net_if *nif = ctx;
+	const struct vmproc_net *n = ctx;
 
-	return net_tap_offload(nif->tap.fd[0], flags); /* all queues of a tap have the same */
+	return net_tap_offload(n->nif->tap.fd[0], flags); /* all queues of a tap have the same */
+}
+
+static int kernel_start(void *ctx, unsigned pair, const struct virtq_layout l[VHOST_QUEUES],
+			uint64_t features)
+{
+	const struct vmproc_net *n = ctx;
+
+	return vhost_start(n->nif->vhost[pair], n->mem, l, features, n->nif->tap.fd[pair]);
+}
+
+static void kernel_stop(void *ctx, unsigned pair)
+{
+	const struct vmproc_net *n = ctx;
+
+	vhost_stop(n->nif->vhost[pair]);
+}
+
+static int kernel_attach(void *ctx, unsigned pair, bool on)
+{
+	const struct vmproc_net *n = ctx;
+
+	return net_tap_attach(n->nif->tap.fd[pair], on);
+}
+
+static const struct virtio_net_kernel kernel = {
+	.start = kernel_start, .stop = kernel_stop, .attach = kernel_attach};
+
+static bool in_kernel(const struct net_if *nif)
+{
+	return nif->vhost[0] >= 0; /* all or none */
 }
 
 static int create_one(struct vmproc *p, const struct net_if *nif, struct vmproc_net *out)
@@ -43,14 +75,15 @@ static int create_one(struct vmproc *p, const struct net_if *nif, struct vmproc_
 		.mtu = nif->mtu,
 		.n_pairs = nif->tap.n_queues,
 		.uso = nif->tap.uso,
+		.kernel = in_kernel(nif) ? &kernel : NULL,
 		.offload = offload,
-		/* The device hands it back, and offload() only reads it. */
-		.ctx = (void *)(uintptr_t)nif,
+		.ctx = out,
 	};
 
 	memcpy(cfg.mac, nif->mac, sizeof(cfg.mac));
 	memcpy(cfg.tap, nif->tap.fd, nif->tap.n_queues * sizeof(cfg.tap[0]));
 	out->nif = nif;
+	out->mem = p->mem;
 	return virtio_net_create(p->mem, &cfg, &out->dev);
 }
 
@@ -68,6 +101,22 @@ int vmproc_net_create(struct vmproc *p)
 		p->nets->n = i + 1;
 	}
 	return rc;
+}
+
+int vmproc_net_own(struct vmproc *p, struct vr_err *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < p->nets->n; i++) {
+		const struct net_if *nif = p->nets->v[i].nif;
+		const struct virtio_dev *dev = virtio_net_dev(p->nets->v[i].dev);
+
+		for (unsigned q = 0; rc == 0 && in_kernel(nif) && q < nif->tap.n_queues; q++) {
+			rc = vhost_own(nif->vhost[q], p->mem, &dev->kick_fd[VIRTIO_NET_Q_RX(q)],
+				       dev->irq_fd);
+		}
+	}
+	return rc < 0 ? vr_err_sys(err, rc, "let '%s' serve the network", VHOST_DEVICE) : 0;
 }
 
 void vmproc_net_destroy(struct vmproc *p)

@@ -65,6 +65,20 @@ static int set_net_egress(struct oci_settings *s, const char *value)
 	return value[0] != '\0' ? 0 : -EINVAL;
 }
 
+static int set_net_vhost(struct oci_settings *s, const char *value)
+{
+	static const char *const words[] = {
+		[OCI_VHOST_OFF] = "off", [OCI_VHOST_AUTO] = "auto", [OCI_VHOST_ON] = "on"};
+
+	for (size_t i = 0; i < VR_ARRAY_SIZE(words); i++) {
+		if (strcmp(value, words[i]) == 0) {
+			s->net_vhost = (enum oci_vhost)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 static const struct oci_annotation table[] = {
 	{"dev.volt.rootfs", "share or image", "share",
 	 "serve the rootfs from the host, or pack it into an image before the boot"},
@@ -76,10 +90,12 @@ static const struct oci_annotation table[] = {
 	 "seconds until a guest that doesn't get ready is given up"},
 	{"dev.volt.net.egress", "a list of ADDRESS[/LENGTH][:PORT] or dns, or none", "everything",
 	 "where the container may send to; enforced on the host"},
+	{"dev.volt.net.vhost", "on, off or auto", "off",
+	 "the host's kernel serves the network (vhost-net), auto: where there is /dev/vhost-net"},
 };
 
 static int (*const setters[])(struct oci_settings *s, const char *value) = {
-	set_rootfs, set_memory, set_vcpus, set_boot_timeout, set_net_egress,
+	set_rootfs, set_memory, set_vcpus, set_boot_timeout, set_net_egress, set_net_vhost,
 };
 
 _Static_assert(VR_ARRAY_SIZE(table) == VR_ARRAY_SIZE(setters), "a setter for each name");

@@ -19,6 +19,12 @@
 
 #define OCI_ANNOTATION_PREFIX "dev.volt."
 
+enum oci_vhost {
+	OCI_VHOST_OFF,
+	OCI_VHOST_AUTO, /* if the host has it */
+	OCI_VHOST_ON,	/* or fail */
+};
+
 enum oci_rootfs_mode {
 	OCI_ROOTFS_SHARE, /* served by the file server */
 	OCI_ROOTFS_IMAGE, /* packed into an image before the boot */
@@ -29,6 +35,7 @@ enum oci_rootfs_mode {
  * @rootfs:       dev.volt.rootfs = share | image; default share
  * @memory_mib:   dev.volt.memory, MiB of guest RAM; unset: from the memory limit
  * @vcpus:        dev.volt.vcpus; unset: from the CPU limits
+ * @net_vhost:    dev.volt.net.vhost = off | auto | on; default off
  * @net_egress:   dev.volt.net.egress, unparsed; NULL: everything; borrowed from the annotations
  */
 struct oci_settings {
@@ -37,6 +44,7 @@ struct oci_settings {
 	struct oci_opt_u32 vcpus;
 	uint32_t boot_timeout_s; /* always set */
 	const char *net_egress;
+	enum oci_vhost net_vhost;
 };
 
 #define OCI_MEMORY_MIB_MIN     64u

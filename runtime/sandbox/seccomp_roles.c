@@ -15,6 +15,7 @@
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
+#include <linux/vhost.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -115,43 +116,51 @@ static const struct sbx_rule shim[] = {
 /* ---- vmm: the event loop ---- */
 
 static const struct sbx_rule vmm[] = {
-	SYS(epoll_wait),	     /* the loop */
-	SYS(epoll_pwait),	     /* epoll_wait() of other libcs */
-	SYS(epoll_ctl),		     /* fds come and go with connections */
-	SYS(readv),		     /* stdio streams */
-	SYS(writev),		     /* stdio streams */
-	SYS(recvmsg),		     /* control requests with stdio fds, exit status */
-	SYS(sendmsg),		     /* answers, stdio into sockets; all sockets are connected */
-	SYS(recvfrom),		     /* recv() */
-	SYS_IF(sendto, ARG_NONE(4)), /* send(); never to an address */
-	SYS(accept4),		     /* control connections on the socket we were given */
-	SYS(shutdown),		     /* one direction of stdio sockets */
-	SYS(getsockopt),	     /* SO_PEERCRED of a control connection, SO_ERROR */
-	SYS(timerfd_settime),	     /* the loop's timers */
-	MADVISE(MADV_REMOVE),	     /* the balloon: pages of guest RAM go back */
-	IOCTL(FIONREAD),	     /* bytes waiting in a pipe or tty */
-	IOCTL(TIOCGWINSZ),	     /* terminal size */
-	IOCTL(TIOCSWINSZ),	     /* the size of the host's side of the pty */
-	IOCTL(TCGETS),		     /* isatty(), raw mode of the host's pty */
-	IOCTL(TCSETS),		     /* the same */
-	IOCTL(KVM_IOEVENTFD),	     /* teardown unregisters doorbells */
-	IOCTL(KVM_IRQFD),	     /* teardown unregisters interrupts */
-	IOCTL(KVM_GET_CLOCK),	     /* pause and resume keep the guest's clock */
-	IOCTL(KVM_SET_CLOCK),	     /* the same */
+	SYS(epoll_wait),	      /* the loop */
+	SYS(epoll_pwait),	      /* epoll_wait() of other libcs */
+	SYS(epoll_ctl),		      /* fds come and go with connections */
+	SYS(readv),		      /* stdio streams */
+	SYS(writev),		      /* stdio streams */
+	SYS(recvmsg),		      /* control requests with stdio fds, exit status */
+	SYS(sendmsg),		      /* answers, stdio into sockets; all sockets are connected */
+	SYS(recvfrom),		      /* recv() */
+	SYS_IF(sendto, ARG_NONE(4)),  /* send(); never to an address */
+	SYS(accept4),		      /* control connections on the socket we were given */
+	SYS(shutdown),		      /* one direction of stdio sockets */
+	SYS(getsockopt),	      /* SO_PEERCRED of a control connection, SO_ERROR */
+	SYS(timerfd_settime),	      /* the loop's timers */
+	MADVISE(MADV_REMOVE),	      /* the balloon: pages of guest RAM go back */
+	IOCTL(FIONREAD),	      /* bytes waiting in a pipe or tty */
+	IOCTL(TIOCGWINSZ),	      /* terminal size */
+	IOCTL(TIOCSWINSZ),	      /* the size of the host's side of the pty */
+	IOCTL(TCGETS),		      /* isatty(), raw mode of the host's pty */
+	IOCTL(TCSETS),		      /* the same */
+	IOCTL(KVM_IOEVENTFD),	      /* teardown unregisters doorbells */
+	IOCTL(KVM_IRQFD),	      /* teardown unregisters interrupts */
+	IOCTL(KVM_GET_CLOCK),	      /* pause and resume keep the guest's clock */
+	IOCTL(KVM_SET_CLOCK),	      /* the same */
+	IOCTL(VHOST_NET_SET_BACKEND), /* teardown: the kernel leaves guest memory alone */
+	IOCTL(TUNSETQUEUE),	      /* the driver uses more queues, or fewer */
 };
 
 /* ---- vcpu: the loop around KVM_RUN and the register files of devices ---- */
 
 static const struct sbx_rule vcpu[] = {
-	IOCTL(KVM_RUN),		  /* what the thread is for */
-	IOCTL(KVM_KVMCLOCK_CTRL), /* after a pause: no soft lockup reports in the guest */
-	IOCTL(KVM_GET_REGS),	  /* where it died, for the message of an internal error */
-	IOCTL(KVM_GET_SREGS),	  /* the same */
-	IOCTL(KVM_IOEVENTFD),	  /* a device is (de)activated by a register write */
-	IOCTL(KVM_IRQFD),	  /* the same */
-	IOCTL(TUNSETOFFLOAD),	  /* the same: a network driver says what it takes */
-	SYS(epoll_ctl),		  /* the same */
-	SYS(recvfrom),		  /* the same, for the queues the file server serves: its answer */
+	IOCTL(KVM_RUN),		      /* what the thread is for */
+	IOCTL(KVM_KVMCLOCK_CTRL),     /* after a pause: no soft lockup reports in the guest */
+	IOCTL(KVM_GET_REGS),	      /* where it died, for the message of an internal error */
+	IOCTL(KVM_GET_SREGS),	      /* the same */
+	IOCTL(KVM_IOEVENTFD),	      /* a device is (de)activated by a register write */
+	IOCTL(KVM_IRQFD),	      /* the same */
+	IOCTL(TUNSETOFFLOAD),	      /* the same: a network driver says what it takes */
+	IOCTL(TUNSETQUEUE),	      /* the same: it begins with one pair of queues */
+	IOCTL(VHOST_SET_FEATURES),    /* the same, where the kernel serves its queues */
+	IOCTL(VHOST_SET_VRING_NUM),   /* where they lie */
+	IOCTL(VHOST_SET_VRING_BASE),  /* the same */
+	IOCTL(VHOST_SET_VRING_ADDR),  /* the same; beyond our own memory it reaches nothing */
+	IOCTL(VHOST_NET_SET_BACKEND), /* begin and end, with the tap we have */
+	SYS(epoll_ctl),		      /* the same */
+	SYS(recvfrom), /* the same, for the queues the file server serves: its answer */
 	SYS_IF(sendto, ARG_NONE(4)), /* and our request to it; never to an address */
 };
 
@@ -162,10 +171,12 @@ static const struct sbx_rule vmm_start[] = {
 	SYS_IF(clone, ARG(0, THREAD_FLAGS_MASK, THREAD_FLAGS)),
 	/* A thread's own, narrower filter: flags 0, so no TSYNC and no listener. */
 	SYS_IF2(seccomp, ARG32(0, SECCOMP_SET_MODE_FILTER), ARG32(1, 0)),
-	SYS(rseq),	      /* a new thread registers with the scheduler */
-	SYS(set_robust_list), /* a new thread, likewise */
-	SYS(timerfd_create),  /* the loop's timers are made with its first user */
-	SYS(eventfd2),	      /* late eventfds */
+	/* The kernel gets to know guest RAM and makes its thread, once a queue pair. */
+	IOCTL(VHOST_SET_OWNER), IOCTL(VHOST_SET_MEM_TABLE), IOCTL(VHOST_SET_VRING_KICK),
+	IOCTL(VHOST_SET_VRING_CALL), SYS(rseq), /* a new thread registers with the scheduler */
+	SYS(set_robust_list),			/* a new thread, likewise */
+	SYS(timerfd_create),			/* the loop's timers are made with its first user */
+	SYS(eventfd2),				/* late eventfds */
 };
 
 /* ---- fs: file operations beneath its shares; Landlock and the mount namespace say where ---- */

@@ -43,7 +43,7 @@
 /* MMIO: one page a virtio device, from 3 GiB on. */
 #define ML_MMIO_BASE   0xc0000000ull
 #define ML_MMIO_STRIDE 0x1000ull
-#define ML_MMIO_SLOTS  16u
+#define ML_MMIO_SLOTS  19u /* as many as the IOAPIC has pins for */
 
 #define ML_IOAPIC 0xfec00000ull
 #define ML_LAPIC  0xfee00000ull

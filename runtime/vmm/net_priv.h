@@ -18,6 +18,7 @@
 #define NET_CHAIN_IOV	 64u  /* longest chain; Linux has at most 19 pieces a frame */
 #define NET_STOCK_IOV	 128u /* so that one more chain fits unless it is at least half full */
 #define NET_STOCK_CHAINS 128u
+#define NET_SMALL_IOV	 4u /* a receive buffer of that many pieces at most may stand alone */
 
 /** struct net_buf - a receive buffer: its chain's head, size, and number of iovecs */
 struct net_buf {
@@ -47,10 +48,17 @@ struct net_stock {
 	bool starved;
 };
 
-/** struct net_pair - @tx_blocked: the tap took no more; until it is writable */
+/**
+ * struct net_pair - @tx_blocked: the tap took no more; until it is writable
+ * @in_kernel: the kernel serves it now; @detached: the tap gives it nothing
+ * @rx_small: the last frame fitted one receive buffer, so the next one probably does
+ */
 struct net_pair {
 	int tap;
 	bool tx_blocked;
+	bool in_kernel;
+	bool detached;
+	bool rx_small;
 	struct net_stock stock;
 };
 
@@ -63,6 +71,7 @@ struct virtio_net {
 	unsigned n_active_pairs; /* as the driver said */
 	unsigned tx_pair;	 /* net_tx() under way: whose queue it is */
 	struct net_pair pair[VIRTIO_NET_MAX_PAIRS];
+	uint8_t spill[NET_HDR_LEN + NET_FRAME_MAX]; /* see net_rx.c; untouched, it costs nothing */
 	struct virtio_net_stats stats;
 };
 

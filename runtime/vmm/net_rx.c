@@ -7,6 +7,10 @@
  * header, and all of them become visible at once. What was written is never read
  * back. A frame is only read when the stock can hold the largest one: else the
  * kernel would cut it.
+ *
+ * The largest one needs dozens of buffers, and for a small frame the kernel would look at
+ * all of them in vain. So after a small one only one buffer is offered, and behind it
+ * memory of ours: what lands there is copied on, and the next frame gets all buffers.
  */
 #include "vmm/net_priv.h"
 
@@ -141,12 +145,54 @@ static int deliver(struct virtio_net *net, struct virtq *vq, struct net_stock *s
 	return 0;
 }
 
+static ssize_t read_long(struct virtio_net *net, struct net_stock *s, int tap)
+{
+	unsigned n_iov = mergeable(net) ? s->n_iov : s->buf[s->first_buf].n_iov;
+
+	return readv(tap, s->iov + s->first_iov, (int)n_iov);
+}
+
+static ssize_t read_short(struct virtio_net *net, struct net_stock *s, int tap)
+{
+	const struct net_buf *front = &s->buf[s->first_buf];
+	const struct iovec *rest = s->iov + s->first_iov + front->n_iov;
+	struct iovec iov[NET_SMALL_IOV + 1];
+	ssize_t n;
+
+	memcpy(iov, s->iov + s->first_iov, front->n_iov * sizeof(iov[0]));
+	iov[front->n_iov] = (struct iovec){net->spill, sizeof(net->spill)};
+	n = readv(tap, iov, (int)front->n_iov + 1);
+	if (n > (ssize_t)front->bytes) {
+		/* All of it fits: the stock holds the largest frame. */
+		(void)virtq_iov_write(rest, s->n_iov - front->n_iov, 0, net->spill,
+				      (size_t)n - front->bytes);
+	}
+	return n;
+}
+
+static ssize_t read_frame(struct virtio_net *net, struct net_pair *p, int tap)
+{
+	struct net_stock *s = &p->stock;
+	const struct net_buf *front = &s->buf[s->first_buf];
+	uint32_t room = front->bytes;
+	ssize_t n;
+
+	if (p->rx_small && mergeable(net) && front->n_iov <= NET_SMALL_IOV) {
+		n = read_short(net, s, tap);
+	} else {
+		n = read_long(net, s, tap);
+	}
+	if (n >= 0) {
+		p->rx_small = n <= (ssize_t)room;
+	}
+	return n;
+}
+
 /* Return: 1 after a frame, 0 when there is none, or the guest can't take it, or after a fault. */
 static int rx_one(struct virtio_net *net, unsigned pair, int tap)
 {
 	struct net_stock *s = &net->pair[pair].stock;
 	struct virtq *vq = &net->dev.vq[VIRTIO_NET_Q_RX(pair)];
-	unsigned n_iov;
 	ssize_t n;
 	int ret = stock_fill(net, pair);
 
@@ -154,8 +200,7 @@ static int rx_one(struct virtio_net *net, unsigned pair, int tap)
 		s->starved = ret == 0;
 		return 0;
 	}
-	n_iov = mergeable(net) ? s->n_iov : s->buf[s->first_buf].n_iov;
-	n = readv(tap, s->iov + s->first_iov, (int)n_iov);
+	n = read_frame(net, &net->pair[pair], tap);
 	if (n < 0) {
 		(void)net_tap_failed(net, -errno); /* usually -EAGAIN: no more frames */
 		return 0;

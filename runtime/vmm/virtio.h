@@ -82,6 +82,8 @@ struct virtio_ops {
  * @irq_status: InterruptStatus register; in a page shared with the serving process when external
  * @irq_fd:     irqfd of the device's line; written to raise the interrupt (-1 in unit tests)
  * @kick_fd:    ioeventfd of each queue (-1 in unit tests)
+ * @kernel_queues: mask of queues that the host's kernel serves: their kicks don't come here, and
+ *              as their interrupts don't either, InterruptStatus always claims that there is one
  * @n_faults:   how often the driver broke the rules
  * @n_refused:  register writes that were ignored because the state forbids them
  * @last_fault: reason of the last fault, a literal; NULL before the first
@@ -107,6 +109,7 @@ struct virtio_dev {
 	_Atomic uint32_t *irq_status;
 	int irq_fd;
 	int kick_fd[VIRTIO_MAX_QUEUES];
+	uint32_t kernel_queues;
 	uint64_t n_faults;
 	uint64_t n_refused;
 	const char *last_fault;

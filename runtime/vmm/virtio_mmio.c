@@ -387,6 +387,7 @@ void virtio_mmio_read(struct virtio_dev *dev, uint32_t off, void *buf, uint32_t 
 	memset(buf, 0, len);
 	if (is_reg && off == VIRTIO_MMIO_INTERRUPT_STATUS) {
 		v = atomic_load(dev->irq_status);
+		v |= dev->kernel_queues ? VIRTIO_IRQ_QUEUE : 0; /* drivers look for themselves */
 		memcpy(buf, &v, sizeof(v));
 		return;
 	}

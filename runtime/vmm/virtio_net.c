@@ -76,11 +76,59 @@ static void pairs_reset(struct virtio_net *net)
 	net->n_active_pairs = 1;
 	for (unsigned i = 0; i < net->cfg.n_pairs; i++) {
 		net->pair[i].tx_blocked = false;
+		net->pair[i].rx_small = false;
 		memset(&net->pair[i].stock, 0, sizeof(net->pair[i].stock));
 	}
 }
 
-/* The owner makes a system call here: TUNSETOFFLOAD, from a vCPU thread. */
+/* --- pairs that the kernel serves ------------------------------------------------------------ */
+
+static void kernel_stop(struct virtio_net *net)
+{
+	for (unsigned i = 0; i < net->cfg.n_pairs; i++) {
+		if (net->pair[i].in_kernel) {
+			net->pair[i].in_kernel = false;
+			net->cfg.kernel->stop(net->cfg.ctx, i);
+		}
+	}
+}
+
+/* Frames for a pair that the driver doesn't use would never be seen. */
+static int kernel_attach(struct virtio_net *net)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; net->cfg.kernel && rc == 0 && i < net->cfg.n_pairs; i++) {
+		bool on = i < net->n_active_pairs;
+
+		if (net->pair[i].detached == on && net->cfg.n_pairs > 1) {
+			rc = net->cfg.kernel->attach(net->cfg.ctx, i, on);
+			net->pair[i].detached = rc == 0 ? !on : net->pair[i].detached;
+		}
+	}
+	return rc;
+}
+
+static int kernel_start(struct virtio_net *net)
+{
+	struct virtio_dev *dev = &net->dev;
+	int rc = kernel_attach(net);
+
+	for (unsigned i = 0; net->cfg.kernel && rc == 0 && i < net->cfg.n_pairs; i++) {
+		if (!dev->vq[VIRTIO_NET_Q_RX(i)].ready || !dev->vq[VIRTIO_NET_Q_TX(i)].ready) {
+			continue;
+		}
+		rc = net->cfg.kernel->start(net->cfg.ctx, i, &dev->layout[VIRTIO_NET_Q_RX(i)],
+					    dev->driver_features);
+		net->pair[i].in_kernel = rc == 0;
+	}
+	if (rc < 0) {
+		kernel_stop(net);
+	}
+	return rc;
+}
+
+/* The owner makes system calls here, from a vCPU thread: TUNSETOFFLOAD and those of vhost. */
 static int net_activate(struct virtio_dev *dev)
 {
 	struct virtio_net *net = net_of_dev(dev);
@@ -90,13 +138,18 @@ static int net_activate(struct virtio_dev *dev)
 	}
 	pairs_reset(net);
 	if (net->cfg.offload && !net->tap_gone) {
-		return net->cfg.offload(net->cfg.ctx, offload_flags(dev->driver_features));
+		int rc = net->cfg.offload(net->cfg.ctx, offload_flags(dev->driver_features));
+
+		if (rc < 0) {
+			return rc;
+		}
 	}
-	return 0;
+	return kernel_start(net);
 }
 
 static void net_reset(struct virtio_dev *dev)
 {
+	kernel_stop(net_of_dev(dev));
 	pairs_reset(net_of_dev(dev));
 }
 
@@ -109,7 +162,7 @@ static uint8_t set_pairs(struct virtio_net *net, unsigned n)
 	for (unsigned i = 0; i < net->cfg.n_pairs; i++) {
 		net->pair[i].stock.starved = false; /* frames may go elsewhere now: look again */
 	}
-	return NET_CTRL_OK;
+	return (uint8_t)(kernel_attach(net) == 0 ? NET_CTRL_OK : NET_CTRL_ERR);
 }
 
 static int ctrl_request(struct virtio_dev *dev, const struct virtq_chain *c, uint32_t *out_written)
@@ -141,7 +194,10 @@ static void net_notify(struct virtio_dev *dev, unsigned q)
 
 	if ((dev->driver_features & NETF_CTRL_VQ) && q == ctrl_queue(net)) {
 		(void)virtio_serve(dev, q, iov, CTRL_IOV, ctrl_request, "not a control request");
-	} else if (q / 2 >= net->cfg.n_pairs) {
+		if (dev->status & VIRTIO_S_NEEDS_RESET) {
+			kernel_stop(net); /* after a fault nothing is served */
+		}
+	} else if (q / 2 >= net->cfg.n_pairs || net->cfg.kernel) {
 		return; /* the control queue of a driver that doesn't know it */
 	} else if (q % 2 == 0) {
 		rx_kicked(net, q / 2);
@@ -202,6 +258,9 @@ int virtio_net_create(const struct gmem *mem, const struct virtio_net_config *cf
 		free(net);
 		return err;
 	}
+	if (cfg->kernel) {
+		net->dev.kernel_queues = (1u << cfg->n_pairs * 2) - 1u;
+	}
 	*out = net;
 	return 0;
 }
@@ -211,6 +270,7 @@ void virtio_net_destroy(struct virtio_net *net)
 	if (!net) {
 		return;
 	}
+	kernel_stop(net);
 	virtio_dev_finish(&net->dev);
 	free(net);
 }
@@ -248,6 +308,9 @@ void virtio_net_event(struct virtio_net *net, unsigned pair, uint32_t events)
 	if (events & (EPOLLERR | EPOLLHUP)) {
 		(void)net_tap_failed(net, -ENODEV);
 	}
+	if (net->cfg.kernel) {
+		events = 0;
+	}
 	if (net->dev.active && (events & EPOLLIN) && !net->tap_gone) {
 		net_rx(net, pair);
 	}
@@ -266,7 +329,7 @@ uint32_t virtio_net_wants(struct virtio_net *net, unsigned pair)
 		return 0;
 	}
 	(void)pthread_mutex_lock(&net->dev.lock);
-	if (net->dev.active && !net->tap_gone) {
+	if (net->dev.active && !net->tap_gone && !net->cfg.kernel) {
 		events |= net->pair[net_rx_pair(net, pair)].stock.starved ? 0 : EPOLLIN;
 		events |= net->pair[pair].tx_blocked ? EPOLLOUT : 0;
 	}

@@ -11,6 +11,9 @@
  * that may have changed it, virtio_net_wants() says what to watch for. So the
  * vCPU threads, which activate and reset the device, never touch the loop.
  *
+ * Or the host's kernel does all that (virtio_net_kernel): then frames, and their headers,
+ * are no business of ours.
+ *
  * Trust:   chains and headers are hostile; frames are the host kernel's to parse.
  * Threads: the device lock.
  * Uses:    net_hdr, virtio, virtio_serve. Used by: the vmm's device array.
@@ -34,11 +37,28 @@
 struct virtio_net;
 
 /**
+ * struct virtio_net_kernel - who else may serve the pairs: the host's kernel (vhost.h)
+ *
+ * The device then keeps registers, configuration and control queue. Called with the lock held, by
+ * vCPU threads and the loop.
+ *
+ * @start:  serve a pair whose two queues are ready; 0 or -errno
+ * @stop:   returns when guest memory isn't touched any more
+ * @attach: does the tap give frames to the queue of this pair? Only with several pairs
+ */
+struct virtio_net_kernel {
+	int (*start)(void *ctx, unsigned pair, const struct virtq_layout l[2], uint64_t features);
+	void (*stop)(void *ctx, unsigned pair);
+	int (*attach)(void *ctx, unsigned pair, bool on);
+};
+
+/**
  * struct virtio_net_config
  * @mac, @mtu: of the interface the VM takes the place of
  * @n_pairs:   1..VIRTIO_NET_MAX_PAIRS queue pairs, each with
  * @tap:       a non-blocking tap queue; borrowed
  * @uso:       the tap segments UDP (Linux 6.2)
+ * @kernel:    serves the pairs; NULL: we do
  * @offload:   tell the tap what the driver takes, NET_TUN_*; may be NULL. Called by vCPU
  *             threads, with the lock held
  */
@@ -48,6 +68,7 @@ struct virtio_net_config {
 	unsigned n_pairs;
 	int tap[VIRTIO_NET_MAX_PAIRS];
 	bool uso;
+	const struct virtio_net_kernel *kernel;
 	int (*offload)(void *ctx, unsigned flags);
 	void *ctx;
 };

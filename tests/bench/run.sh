@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# run.sh - start-up time and memory, as ratios against crun and QEMU microvm in one run
+# run.sh - start-up time, memory and network, against crun and QEMU microvm in one run
 #
 # Inside the machine of tests/vm/run. Every candidate runs the same static program from
 # the same root file system: crun as a plain container, volt-runc in its VM, QEMU's
@@ -86,3 +86,4 @@ qemu_ms=$(median qemu)
 	printf 'volt-runc to QEMU microvm: %.2f\n\n' "$(jq -n "$volt_ms / $qemu_ms")"
 	memory
 } | tee "$out"
+BUILD=$BUILD tests/bench/net.sh | tee -a "$out"

@@ -56,6 +56,14 @@ static void values_at_their_bounds(void **state)
 	assert_true(out.vcpus.set);
 	assert_int_equal(out.vcpus.v, 64);
 	assert_null(out.net_egress);
+	assert_int_equal(out.net_vhost, OCI_VHOST_OFF);
+	assert_int_equal(parse_one("dev.volt.net.vhost", "auto", &out, NULL), 0);
+	assert_int_equal(out.net_vhost, OCI_VHOST_AUTO);
+	assert_int_equal(parse_one("dev.volt.net.vhost", "on", &out, NULL), 0);
+	assert_int_equal(out.net_vhost, OCI_VHOST_ON);
+	assert_int_equal(parse_one("dev.volt.net.vhost", "off", &out, NULL), 0);
+	assert_int_equal(out.net_vhost, OCI_VHOST_OFF);
+	assert_int_equal(parse_one("dev.volt.net.vhost", "yes", &out, NULL), -EINVAL);
 	assert_int_equal(parse_one("dev.volt.net.egress", "dns", &out, NULL), 0);
 	assert_string_equal(out.net_egress, "dns");
 	assert_int_equal(parse_one("dev.volt.boot_timeout", "3600", &out, NULL), 0);
@@ -118,7 +126,7 @@ static void table_is_complete(void **state)
 	const struct oci_annotation *t = oci_annotations_table(&n);
 
 	(void)state;
-	assert_int_equal(n, 5);
+	assert_int_equal(n, 6);
 	for (size_t i = 0; i < n; i++) {
 		assert_memory_equal(t[i].name, OCI_ANNOTATION_PREFIX,
 				    strlen(OCI_ANNOTATION_PREFIX));

@@ -38,7 +38,7 @@ static void virtio_words_follow_the_memory_layout(void **state)
 	assert_int_equal(cmdline_add_virtio(&c, (int)ML_MMIO_SLOTS - 1), 0);
 	assert_string_equal(c.buf, "virtio_mmio.device=4K@0xc0000000:5 "
 				   "virtio_mmio.device=4K@0xc0001000:6 "
-				   "virtio_mmio.device=4K@0xc000f000:20");
+				   "virtio_mmio.device=4K@0xc0012000:23");
 	assert_int_equal(cmdline_add_virtio(&c, -1), -EINVAL);
 	assert_int_equal(cmdline_add_virtio(&c, (int)ML_MMIO_SLOTS), -EINVAL);
 }

@@ -54,18 +54,24 @@ static void assert_figure(const struct json *root, const char *path, uint64_t wa
 	assert_int_equal(got, want);
 }
 
-static struct json_doc *show(const struct ap_stats *s)
+static struct json_doc *show_all(const struct ap_stats *s, const struct net_stats *net,
+				 const char *egress)
 {
 	struct vr_err err = VR_ERR_INIT;
 	struct json_doc *doc = NULL;
 	char *text = NULL;
-	int rc = stats_json("c1", s, &text, &err);
+	int rc = stats_json("c1", s, net, egress, &text, &err);
 
 	assert_no_error(rc, err);
 	rc = json_parse("event", text, strlen(text), &doc, &err);
 	assert_no_error(rc, err);
 	free(text);
 	return doc;
+}
+
+static struct json_doc *show(const struct ap_stats *s)
+{
+	return show_all(s, NULL, NULL);
 }
 
 static void figures_stand_where_callers_look(void **state)
@@ -126,6 +132,58 @@ static void odd_names_are_left_out(void **state)
 	json_doc_free(doc);
 }
 
+static void the_network_has_its_place(void **state)
+{
+	static struct net_stats net = {.n = 1,
+				       .v[0] = {.name = "eth0",
+						.rx_bytes = 1,
+						.rx_packets = 2,
+						.rx_errors = 3,
+						.rx_dropped = 4,
+						.tx_bytes = 5,
+						.tx_packets = 6,
+						.tx_errors = 7,
+						.tx_dropped = 8,
+						.policy = {.allowed = {{10, 11}, {20, 21}},
+							   .refused = {30, 31},
+							   .spoofed = {40, 41}}}};
+	static const char *const names[] = {"RxBytes", "RxPackets", "RxErrors", "RxDropped",
+					    "TxBytes", "TxPackets", "TxErrors", "TxDropped"};
+	struct ap_stats s = {0};
+	struct json_doc *doc = show_all(&s, &net, "10.0.0.0/8:443,dns");
+	const struct json *j = json_at(at(json_doc_root(doc), "data.network_interfaces"), 0);
+
+	(void)state;
+	assert_string_equal(json_text(at(j, "Name")), "eth0");
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_figure(j, names[i], i + 1);
+	}
+	j = json_at(at(json_doc_root(doc), "data.network_policy"), 0);
+	assert_string_equal(json_text(at(j, "interface")), "eth0");
+	assert_int_equal(json_count(at(j, "allowed")), 2);
+	assert_string_equal(json_text(at(json_at(at(j, "allowed"), 1), "entry")), "dns");
+	assert_figure(json_at(at(j, "allowed"), 0), "packets", 10);
+	assert_figure(json_at(at(j, "allowed"), 1), "bytes", 21);
+	assert_figure(j, "refused.packets", 30);
+	assert_figure(j, "spoofed.bytes", 41);
+	json_doc_free(doc);
+
+	doc = show_all(&s, &net, "none");
+	j = json_at(at(json_doc_root(doc), "data.network_policy"), 0);
+	assert_int_equal(json_count(at(j, "allowed")), 0);
+	assert_figure(j, "refused.bytes", 31);
+	json_doc_free(doc);
+	doc = show_all(&s, &net, NULL);
+	j = json_at(at(json_doc_root(doc), "data.network_policy"), 0);
+	assert_null(at(j, "allowed"));
+	assert_null(at(j, "refused"));
+	assert_figure(j, "spoofed.packets", 40);
+	json_doc_free(doc);
+	doc = show(&s);
+	assert_int_equal(json_count(at(json_doc_root(doc), "data.network_interfaces")), 0);
+	json_doc_free(doc);
+}
+
 static void out_of_memory_is_an_event(void **state)
 {
 	struct vr_err err = VR_ERR_INIT;
@@ -144,6 +202,7 @@ int main(void)
 		cmocka_unit_test(figures_stand_where_callers_look),
 		cmocka_unit_test(missing_figures_are_zero_but_limits),
 		cmocka_unit_test(odd_names_are_left_out),
+		cmocka_unit_test(the_network_has_its_place),
 		cmocka_unit_test(out_of_memory_is_an_event),
 	};
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "net_attach.h"
@@ -80,9 +81,117 @@ static void test_an_empty_namespace(void **state)
 	close(home);
 }
 
+/* --- linux.netDevices ------------------------------------------------------------------------ */
+
+/* Two namespaces; we are in @home. */
+struct two {
+	int first;
+	int home;
+	int there;
+};
+
+static int here(void)
+{
+	return open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+}
+
+static void go(int ns)
+{
+	assert_return_code(setns(ns, CLONE_NEWNET), errno);
+}
+
+static bool sh(const char *command)
+{
+	return system(command) == 0;
+}
+
+/* Return: false where there are no namespaces or no veth. */
+static bool two_begin(struct two *t)
+{
+	t->first = here();
+	if (unshare(CLONE_NEWNET) < 0) {
+		return false;
+	}
+	t->there = here();
+	go(t->first);
+	assert_return_code(unshare(CLONE_NEWNET), errno);
+	t->home = here();
+	return sh("ip link set lo up && ip link add dev va type veth peer name vb && "
+		  "ip addr add 10.9.8.2/24 dev va && ip addr add 10.9.8.9/32 dev va scope host && "
+		  "ip addr add fd09:8::2/64 dev va nodad && ip link set va up");
+}
+
+static void two_end(struct two *t)
+{
+	go(t->first);
+	close(t->there);
+	close(t->home);
+	close(t->first);
+}
+
+static struct oci_net_device to_net0[] = {{.key = "va", .name = "net0"}, {.key = "nosuch"}};
+
+static void assert_all_is_as_before(const struct two *t)
+{
+	assert_true(sh("ip -br link show dev va | grep -q 'va.* UP\\|va.* LOWERLAYERDOWN' && "
+		       "ip -o addr show dev va | grep -q 'inet 10.9.8.2/24 .*scope global' && "
+		       "ip -o addr show dev va | grep -q 'inet 10.9.8.9/32 .*scope host' && "
+		       "ip -o addr show dev va | grep -q 'inet6 fd09:8::2/64 scope global' && "
+		       "! tc qdisc show dev va | grep -q ingress"));
+	go(t->there);
+	assert_true(sh("! ip link | grep -q net0"));
+	go(t->home);
+}
+
+static void test_devices_come_back_from_a_failed_create(void **state)
+{
+	struct oci_linux linux_ = {.net_devices = {.v = to_net0, .n = 1}};
+	const struct oci_spec spec = {.linux_ = &linux_};
+	struct vr_err err = VR_ERR_INIT;
+	struct net_plan plan;
+	struct two t = {-1, -1, -1};
+	int rc;
+
+	(void)state;
+	if (!two_begin(&t)) {
+		print_message("no network namespaces here\n");
+		go(t.first);
+		skip();
+	}
+	rc = net_attach(&spec, t.there, 1, NULL, 3, &plan, &err);
+	assert_true(rc == 0 || rc == -ENOENT); /* a kernel without the actions we need */
+	assert_true(sh("! ip link show dev va 2> /dev/null"));
+	go(t.there);
+	assert_true(sh("ip -o addr show dev net0 | grep -q 'inet 10.9.8.2/24' && "
+		       "! ip -o addr show dev net0 | grep -q 10.9.8.9"));
+	assert_int_equal(sh("tc qdisc show dev net0 | grep -q ingress"), rc == 0);
+	go(t.home);
+	net_plan_undo(&plan); /* something later went wrong */
+	net_plan_undo(&plan);
+	net_plan_finish(&plan);
+	assert_all_is_as_before(&t);
+
+	linux_.net_devices.n = 2; /* the second one can't be moved */
+	assert_int_equal(net_attach(&spec, t.there, 1, NULL, 3, &plan, &err), -ENODEV);
+	assert_non_null(strstr(err.msg, "linux.netDevices: move 'nosuch'"));
+	net_plan_undo(&plan);
+	net_plan_finish(&plan);
+	assert_all_is_as_before(&t);
+
+	/* one that was down stays down */
+	linux_.net_devices.n = 1;
+	assert_true(sh("ip link set va down"));
+	(void)!net_attach(&spec, t.there, 1, NULL, 3, &plan, &err);
+	net_plan_undo(&plan);
+	net_plan_finish(&plan);
+	assert_true(sh("ip link show dev va | grep -v -q '[<,]UP[,>]'"));
+	two_end(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_devices_come_back_from_a_failed_create),
 		cmocka_unit_test(test_host_network_is_refused),
 		cmocka_unit_test(test_sandboxes),
 		cmocka_unit_test(test_an_empty_namespace),

@@ -44,6 +44,8 @@ static bool key_matches(const struct net_key *k, size_t len)
 }
 
 /* As the kernel does: by priority, protocols that fit, all keys. Return: leaves the guest */
+static uint16_t label; /* of the filter that decided last */
+
 static bool leaves(uint16_t proto, size_t len)
 {
 	for (unsigned prio = 0; prio <= UINT16_MAX; prio++) {
@@ -56,6 +58,7 @@ static bool leaves(uint16_t proto, size_t len)
 			}
 			if (hit) {
 				assert_true(f->to == 0 || f->to == UPLINK);
+				label = f->label;
 				return f->to == UPLINK;
 			}
 		}
@@ -353,6 +356,42 @@ static void test_allow_list(void **state)
 	egress = NULL;
 }
 
+static void test_labels(void **state)
+{
+	static struct ap_net n;
+
+	(void)state;
+	memset(&n, 0, sizeof(n));
+	add(&n, 1, 4, ip);
+	add(&n, 1, 6, ip6);
+	build(&n);
+	assert_true(ipv4_leaves(mac, ip));
+	assert_int_equal(label, NET_LABEL_PASSED);
+	assert_false(ipv4_leaves(mac, ip_alias));
+	assert_int_equal(label, NET_LABEL_SPOOFED);
+	assert_false(advert_leaves(ip6, ip6_other));
+	assert_int_equal(label, NET_LABEL_SPOOFED);
+	allow("10.0.0.0/9:443,192.0.2.7,[fd00::1]:53");
+	build(&n);
+	assert_true(to4("10.0.0.1", 17, 443, 0x45, 0));
+	assert_int_equal(label, 1);
+	assert_true(to4("192.0.2.7", 17, 443, 0x45, 0));
+	assert_int_equal(label, 2);
+	assert_true(to6("fd00::1", 17, 53));
+	assert_int_equal(label, 3);
+	assert_false(to4("192.0.2.8", 17, 443, 0x45, 0));
+	assert_int_equal(label, NET_LABEL_REFUSED);
+	assert_false(to6("fd00::1", 17, 54));
+	assert_int_equal(label, NET_LABEL_REFUSED);
+	assert_false(ipv4_leaves(mac, ip_alias));
+	assert_int_equal(label, NET_LABEL_SPOOFED);
+	assert_false(ipv6_leaves(mac, ip6_other));
+	assert_int_equal(label, NET_LABEL_SPOOFED);
+	assert_true(arp_leaves(mac, mac, ip));
+	assert_int_equal(label, NET_LABEL_PASSED);
+	egress = NULL;
+}
+
 static void test_too_many_filters(void **state)
 {
 	static struct ap_net n;
@@ -440,6 +479,7 @@ int main(void)
 		cmocka_unit_test(test_no_address_at_all),
 		cmocka_unit_test(test_as_many_as_there_may_be),
 		cmocka_unit_test(test_allow_list),
+		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_too_many_filters),
 		cmocka_unit_test(test_lists_that_are_none),
 		cmocka_unit_test(test_dns_is_the_mounted_resolver),

@@ -13,6 +13,7 @@
 #include <linux/filter.h>
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
+#include <linux/vhost.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -496,6 +497,13 @@ static void kernel_kills_what_is_not(void **state)
 		{SBX_ROLE_VMM, __NR_ioctl, {-1, KVM_RUN}, "run a vCPU in the main thread"},
 		{SBX_ROLE_VCPU, __NR_ioctl, {-1, KVM_CREATE_VM}, "make a VM"},
 		{SBX_ROLE_VCPU, __NR_ioctl, {-1, KVM_SET_USER_MEMORY_REGION}, "map guest memory"},
+		{SBX_ROLE_VCPU, __NR_ioctl, {-1, VHOST_SET_MEM_TABLE}, "tell vhost of memory"},
+		{SBX_ROLE_VCPU,
+		 __NR_ioctl,
+		 {-1, VHOST_SET_VRING_CALL},
+		 "have vhost signal an eventfd"},
+		{SBX_ROLE_VMM, __NR_ioctl, {-1, VHOST_SET_OWNER}, "a thread of vhost"},
+		{SBX_ROLE_VMM_START, __NR_ioctl, {-1, VHOST_SET_LOG_BASE}, "have vhost log"},
 		{SBX_ROLE_VCPU, __NR_accept4, {-1}, "accept in a vCPU thread"},
 		{SBX_ROLE_VCPU, __NR_recvmsg, {-1}, "receive descriptors in a vCPU thread"},
 		{SBX_ROLE_VCPU, __NR_clone, {0}, "a thread from a vCPU thread"},

@@ -6,6 +6,8 @@
  *   netprobe tcp ADDRESS PORT BYTES       send, read back, compare
  *   netprobe udp ADDRESS PORT BYTES N     N datagrams there and back; lost ones are sent again
  *   netprobe conns ADDRESS PORT N HELD    N connections, HELD of them open at once
+ *   netprobe crowd ADDRESS PORT N         N connections at once, all made before the first is used
+ *   netprobe syn ADDRESS PORT N           N beginnings of connections, none of them completed
  *   netprobe flood ADDRESS PORT BYTES N   N datagrams as fast as they go
  *
  * Exit status 0: all of it came back as it was sent.
@@ -203,6 +205,65 @@ static int do_flood(const char *host, const char *port, size_t size, unsigned lo
 	return 0;
 }
 
+static int start_connect(const struct sockaddr_storage *to, socklen_t len)
+{
+	int fd = socket(to->ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	if (fd < 0) {
+		die("socket");
+	}
+	if (connect(fd, (const struct sockaddr *)to, len) < 0 && errno != EINPROGRESS) {
+		die("connect");
+	}
+	return fd;
+}
+
+static int do_crowd(const char *host, const char *port, unsigned n)
+{
+	int *held = calloc(n, sizeof(int));
+	struct sockaddr_storage to;
+	socklen_t len;
+	int error;
+	char c;
+
+	close(resolve(host, port, SOCK_STREAM, &to, &len));
+	for (unsigned i = 0; i < n; i++) {
+		held[i] = start_connect(&to, len);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		socklen_t size = sizeof(error);
+
+		wait_ready(held[i], POLLOUT, PATIENCE);
+		if (getsockopt(held[i], SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error != 0) {
+			errno = error;
+			die("connect");
+		}
+		if (send(held[i], "x", 1, MSG_NOSIGNAL) != 1) {
+			die("send");
+		}
+	}
+	for (unsigned i = 0; i < n; i++) {
+		wait_ready(held[i], POLLIN, PATIENCE);
+		if (recv(held[i], &c, 1, 0) != 1 || c != 'x') {
+			die("recv");
+		}
+	}
+	printf("%u at once\n", n);
+	return 0;
+}
+
+static int do_syn(const char *host, const char *port, unsigned long n)
+{
+	struct sockaddr_storage to;
+	socklen_t len;
+
+	close(resolve(host, port, SOCK_STREAM, &to, &len));
+	for (unsigned long i = 0; i < n; i++) {
+		close(start_connect(&to, len));
+	}
+	return 0;
+}
+
 /* --- the server: one process, all connections in one poll ------------------------------------ */
 
 #define MAX_CONNS 4096
@@ -341,6 +402,12 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(what, "conns") && argc == 6) {
 		return do_conns(argv[2], argv[3], (unsigned)atoi(argv[4]), (unsigned)atoi(argv[5]));
+	}
+	if (!strcmp(what, "crowd") && argc == 5) {
+		return do_crowd(argv[2], argv[3], (unsigned)atoi(argv[4]));
+	}
+	if (!strcmp(what, "syn") && argc == 5) {
+		return do_syn(argv[2], argv[3], strtoul(argv[4], NULL, 10));
 	}
 	if (!strcmp(what, "flood") && argc == 6) {
 		return do_flood(argv[2], argv[3], strtoul(argv[4], NULL, 10),
