@@ -125,15 +125,17 @@ hostile_volt() {
 	grep -q "exit of a process" "$BATS_TEST_TMPDIR/log"
 	[ "$(wc -l < "$BATS_TEST_TMPDIR/log")" -lt 200 ]
 
-	# says yes to everything; nobody reads its output
+	# says yes to everything, writes without an end, obeys nothing
 	obey agent-liar
 	mkfifo "$BATS_TEST_TMPDIR/out"
 	exec 9<> "$BATS_TEST_TMPDIR/out"
 	hostile_volt create --bundle "$BATS_TEST_TMPDIR/h" h1 < /dev/null > "$BATS_TEST_TMPDIR/out" 9<&-
+	# as much as somebody reads, and then it waits
+	timeout "$LIMIT" head -c 1000000 <&9 3>&- 9<&- > "$BATS_TEST_TMPDIR/read" &
 	hostile_volt start h1 9<&-
 	[ "$(status_of h1)" = running ]
-	# as much as somebody reads, and then it waits
-	[ "$(timeout "$LIMIT" head -c 1000000 <&9 | wc -c)" = 1000000 ]
+	wait $!
+	[ "$(stat -c %s "$BATS_TEST_TMPDIR/read")" = 1000000 ]
 	hostile_volt kill h1 KILL 9<&-
 	exec 9<&-
 	wait_for_status h1 stopped

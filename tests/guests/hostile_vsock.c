@@ -12,6 +12,7 @@
 #define RX_BUFS	   (HONEST_VSOCK + 0x20000ul)
 #define TX_BUF	   (HONEST_VSOCK + 0x10000ul)
 #define CHUNK	   4096u
+#define IDLE_MAX   50000u
 #define HDR	   44u
 #define HOST	   2u
 #define GUEST	   3u
@@ -325,7 +326,7 @@ static void answer(uint32_t type)
 	reply(id, 0, NULL);
 }
 
-/* Says yes to everything, does nothing of it, and writes without an end to standard output. */
+/* Says yes to everything, does nothing of it, and writes to standard output what that takes. */
 static _Noreturn void liar(void)
 {
 	uint32_t len;
@@ -345,15 +346,18 @@ static _Noreturn void liar(void)
 	out = packet(STDOUT_PORT, port + 1, OP_REQUEST, 0);
 	(void)vsock_send(&out, HDR);
 	memset((void *)(TX_BUF + HDR), 'x', CHUNK);
-	for (uint32_t sent = 0;;) {
+	/* What isn't read within that many looks is never sent; then it is dead to the world. */
+	for (uint32_t sent = 0, idle = 0; idle < IDLE_MAX; idle++) {
 		while ((int32_t)(out_room - sent) >= (int32_t)CHUNK) {
 			out = packet(STDOUT_PORT, port + 1, OP_RW, CHUNK);
 			(void)vsock_send(&out, HDR + CHUNK);
 			sent += CHUNK;
+			idle = 0;
 		}
 		(void)vsock_poll();
 		(void)reg_get(SLOT_VSOCK, R_STATUS);
 	}
+	stop();
 }
 
 static void header_only(uint32_t len, uint32_t type, uint32_t id)
