@@ -370,7 +370,7 @@ static void header_only(uint32_t len, uint32_t type, uint32_t id)
 static void after_hello(const char *how)
 {
 	if (same(how, "agent-twice")) {
-		hello(2);
+		hello(AGENT_VERSION);
 	} else if (same(how, "agent-request")) {
 		header_only(0, 0x0c, 1);
 	} else if (same(how, "agent-exit")) {
@@ -417,7 +417,7 @@ void do_agent(const char *how)
 	} else if (same(how, "agent-version")) {
 		hello(99);
 	} else {
-		hello(2);
+		hello(AGENT_VERSION);
 		after_hello(how);
 	}
 	stop();
