@@ -50,7 +50,7 @@ static int storm_fork(void)
 	return 0;
 }
 
-static int storm_hog(void)
+static _Noreturn void storm_hog(void)
 {
 	for (;;) {
 		char *p = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
@@ -144,7 +144,7 @@ int main(int argc, char **argv)
 		return storm_fork();
 	}
 	if (strcmp(what, "hog") == 0) {
-		return storm_hog();
+		storm_hog();
 	}
 	if (strcmp(what, "files") == 0) {
 		return storm_files(arg);
