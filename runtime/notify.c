@@ -4,7 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,33 +13,55 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fdio.h"
 #include "base/log.h"
 #include "base/utf8.h"
 
 #define OWN_DEST "/run/notify/notify.sock"
 
-static int connect_to(const char *path)
+static int connect_at(const struct sockaddr_un *sa, int len)
 {
-	vr_autoclose int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	vr_autoclose int place = -1;
+	vr_autoclose int fd = -1;
+
+	if (len < 0 || (size_t)len >= sizeof(sa->sun_path)) {
+		return -ENAMETOOLONG;
+	}
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (connect(fd, (const struct sockaddr *)sa,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)len)) < 0) {
+		return -errno; /* also without the socket */
+	}
+	return vr_take_fd(&fd);
+}
+
+/* By a descriptor, which is closed: engines have longer paths than an address can hold. */
+static int connect_to(int place)
+{
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	int rc;
+
+	if (place < 0) {
+		return place;
+	}
+	rc = connect_at(&sa, snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d", place));
+	(void)close(place);
+	return rc;
+}
+
+/* Where the runtime's caller says, who may name anything. */
+static int connect_own(const char *path)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	int place;
 	int len;
 
 	if (path[0] == '@') { /* abstract, as sd_notify(3) writes it */
 		len = snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
 		sa.sun_path[0] = '\0';
-	} else { /* engines have longer paths than an address can hold */
-		place = open(path, O_PATH | O_CLOEXEC);
-		len = snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d", place);
+		return connect_at(&sa, len);
 	}
-	if (len < 0 || (size_t)len >= sizeof(sa.sun_path)) {
-		return -ENAMETOOLONG;
-	}
-	if (connect(fd, (struct sockaddr *)&sa,
-		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)len)) < 0) {
-		return -errno; /* also without the socket, or the path */
-	}
-	return vr_take_fd(&fd);
+	place = open(path, O_PATH | O_CLOEXEC);
+	return connect_to(place < 0 ? -errno : place);
 }
 
 /* NOTIFY_SOCKET of the process, NULL if it has none. */
@@ -53,43 +75,58 @@ static const char *wanted(const struct oci_process *p)
 	return NULL;
 }
 
-/* The host's path of what is at @dest in the container, if a bind covers it; the last counts. */
-static bool host_path(const struct oci_spec *spec, const char *dest, char path[PATH_MAX])
+/*
+ * @rest of a path beneath @source, the host's side of a bind. An image can say NOTIFY_SOCKET, and a
+ * container can fill its volume: no "..", no links, or it would choose among the host's sockets.
+ */
+static int open_beneath(const char *source, const char *rest)
 {
-	bool found = false;
+	vr_autoclose int dir = open(source, O_PATH | O_CLOEXEC);
+
+	if (dir < 0) {
+		return -errno;
+	}
+	rest += strspn(rest, "/");
+	return *rest == '\0'
+		       ? vr_take_fd(&dir)
+		       : vr_openat2(dir, rest, O_PATH, 0,
+				    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
+/* What is at @dest in the container, if a bind covers it; the last that does counts. */
+static int open_in_bind(const struct oci_spec *spec, const char *dest)
+{
+	const struct oci_mount *bind = NULL;
 
 	OCI_FOREACH(m, &spec->mounts)
 	{
 		size_t len = strlen(m->destination);
-		int n;
 
-		if (strncmp(dest, m->destination, len) != 0 ||
-		    (dest[len] != '/' && dest[len] != '\0')) {
-			continue;
+		if (strncmp(dest, m->destination, len) == 0 &&
+		    (dest[len] == '/' || dest[len] == '\0')) {
+			bind = m;
 		}
-		n = m->opt.bind && m->source
-			    ? snprintf(path, PATH_MAX, "%s%s", m->source, dest + len)
-			    : -1;
-		found = n > 0 && n < PATH_MAX;
 	}
-	return found;
+	if (!bind || !bind->opt.bind || !bind->source) {
+		return -ENOENT;
+	}
+	return open_beneath(bind->source, dest + strlen(bind->destination));
 }
 
 void notify_find(const struct oci_spec *spec, struct notify *out)
 {
 	const char *own = getenv("NOTIFY_SOCKET");
-	char path[PATH_MAX];
 
 	*out = (struct notify){.fd = -1};
 	if (!spec->process) {
 		return;
 	}
 	out->dest = wanted(spec->process);
-	if (out->dest && host_path(spec, out->dest, path)) {
-		out->fd = connect_to(path);
-	} else if (!out->dest && own) {
+	if (out->dest) {
+		out->fd = connect_to(open_in_bind(spec, out->dest));
+	} else if (own) {
 		out->dest = OWN_DEST;
-		out->fd = connect_to(own);
+		out->fd = connect_own(own);
 		(void)snprintf(out->env, sizeof(out->env), "NOTIFY_SOCKET=" OWN_DEST);
 	}
 	if (out->fd < 0 && out->dest) {

@@ -93,6 +93,39 @@ static void found_through_a_bind(void **state)
 	place_remove(&p);
 }
 
+/* An image says where its socket is, and a container what lies in its volume. */
+static void not_found_outside_of_the_bind(void **state)
+{
+	const char *env[] = {NULL};
+	struct oci_process process = {.env = {.v = env, .n = 1}};
+	struct oci_mount mount = {.destination = "/v", .opt = {.bind = true}};
+	struct oci_spec spec = {.process = &process, .mounts = {.v = &mount, .n = 1}};
+	char volume[] = "/tmp/volt-notify-XXXXXX";
+	char text[3][256];
+	char link[64];
+	struct place p;
+	struct notify n;
+
+	(void)state;
+	place_make(&p);
+	assert_non_null(mkdtemp(volume));
+	mount.source = volume;
+	(void)snprintf(link, sizeof(link), "%s/link", volume);
+	assert_int_equal(symlink(p.path, link), 0);
+	(void)snprintf(text[0], sizeof(text[0]), "NOTIFY_SOCKET=/v/../%s",
+		       p.path + strlen("/tmp/"));
+	(void)snprintf(text[1], sizeof(text[1]), "NOTIFY_SOCKET=/v/link");
+	(void)snprintf(text[2], sizeof(text[2]), "NOTIFY_SOCKET=/v//%s", p.path);
+	for (int i = 0; i < 3; i++) {
+		env[0] = text[i];
+		notify_find(&spec, &n);
+		assert_int_equal(n.fd, -1);
+	}
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(rmdir(volume), 0);
+	place_remove(&p);
+}
+
 static void found_in_our_environment(void **state)
 {
 	struct oci_process process = {0};
@@ -137,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(found_through_a_bind),
+		cmocka_unit_test(not_found_outside_of_the_bind),
 		cmocka_unit_test(found_in_our_environment),
 		cmocka_unit_test(what_may_be_said),
 	};
