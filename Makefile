@@ -395,7 +395,7 @@ $(BUILD)/tidy/%.ok: %.c .clang-tidy | $(BUILD)/gen/version.h $(SYSCALL_LISTS)
 	$(call say,TIDY,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang-tidy --quiet $< -- -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iruntime -I. \
-		-I$(BUILD)/gen 2> /dev/null
+		-I$(BUILD)/gen -isystem /usr/include/libnl3 2> /dev/null
 	$(Q)touch $@
 
 .PHONY: lint
