@@ -249,9 +249,10 @@ int exec_process_load(int dirfd, const struct exec_opts *o, struct exec_process 
 	if (rc == 0) {
 		rc = choose(o, out, &proc, err);
 	}
-	if (rc == 0) {
-		rc = guest_plan_process(proc, &out->plan, err);
+	if (rc < 0 || !proc) { /* choose() fails without a process */
+		return rc;
 	}
+	rc = guest_plan_process(proc, &out->plan, err);
 	if (rc == 0) {
 		rc = exec_process_affinity(proc, &out->plan, err);
 	}
