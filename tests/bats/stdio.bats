@@ -100,7 +100,9 @@ teardown() {
 	[ "$(cat "$out")" = "there and back" ]
 	# Who reads from a pipe learns of its end when the process closes it, not when exec ends.
 	rm "$out"
-	volt exec --preserve-fds 1 c1 sh -c 'echo out >&3; exec 3>&-; until test -e /stop; do sleep 0.2; done' \
+	# Nobody else may hold the pipe: neither timeout nor a shell that waits for a function.
+	"$VOLT" --root "$VOLT_ROOT" exec --preserve-fds 1 c1 \
+		sh -c 'echo out >&3; exec 3>&-; until test -e /stop; do sleep 0.2; done' \
 		3> >(cat > "$out"; echo end >> "$out") < /dev/null > /dev/null &
 	wait_for 20 grep -qx end "$out"
 	[ "$(cat "$out")" = "$(printf 'out\nend')" ]
