@@ -86,8 +86,6 @@ kill_role_and_check() {
 		.process.args = ["sh", "-c", "echo 2 > /proc/sys/vm/panic_on_oom; dd if=/dev/zero of=/hog/x bs=1M count=500"]'
 	say_run volt run --keep --bundle "$BATS_TEST_TMPDIR/b" c1
 	[ "$status" -eq 137 ]
-	cat "$BATS_TEST_TMPDIR/err"
-	[ ! -s "$BATS_TEST_TMPDIR/err" ] # a crash would be told here
 	[[ "$output" == *"guest kernel stopped"*"Kernel panic"* ]]
 	[ "$(status_of c1)" = stopped ]
 	[[ "$(volt state c1)" == *"guest kernel stopped"* ]]
