@@ -180,7 +180,7 @@ const struct evil_attempt evil_attempts[] = {
 		OUT("yy", "kkkkkk", "yyyy")},
 	{"privileges", "raise a limit", FN(evil_limit_up), NOBODY},
 	{"privileges", "raise a limit, old call", FN(evil_setrlimit_up), NOBODY},
-	{"privileges", "a better priority", CALL(setpriority, PRIO_PROCESS, 0, -5), NOBODY},
+	{"privileges", "a better priority", CALL(setpriority, PRIO_PROCESS, 0, -20), NOBODY},
 	{"privileges", "real-time scheduling", FN(evil_realtime), NOBODY},
 	{"privileges", "change the personality", CALL(personality, ADDR_NO_RANDOMIZE),
 		OUT("yy", "kkkkkk", "yyyy")},

@@ -283,7 +283,7 @@ static bool smoke(void)
 	write_file("namespace-and-filters", &good);
 	p.len = 0;
 	for (int i = 0; i < 20; i++) {
-		char name[8];
+		char name[16];
 
 		(void)snprintf(name, sizeof(name), "e%d", i);
 		add_link(&p, 2 + i, name);
