@@ -35,7 +35,6 @@
 #include "sandbox/namespaces.h"
 #include "vmm/net_abi.h"
 
-#define OWN_NETNS     "/proc/self/ns/net"
 #define TAP_QUEUE_LEN 500u /* frames the kernel keeps for a guest that doesn't take them */
 #define GONE_TRIES    40
 #define GONE_PAUSE_MS 25
@@ -120,7 +119,7 @@ int net_spec_check(const struct oci_spec *spec, struct vr_err *err)
 {
 	const struct oci_namespace *ns = network_of(spec);
 
-	if (!ns || (ns->path && same_file(ns->path, OWN_NETNS))) {
+	if (!ns || (ns->path && same_file(ns->path, NET_OWN_NS))) {
 		return vr_err_set(err, ENOTSUP,
 				  "config.json: linux.namespaces: a virtual machine can't use the "
 				  "host's network: it needs a 'network' namespace of its own");

@@ -12,8 +12,6 @@
 #include "net_link.h"
 #include "sandbox/namespaces.h"
 
-#define OWN_NETNS "/proc/self/ns/net"
-
 int net_socket_open(struct nl_sock **out, struct vr_err *err)
 {
 	int rc;
@@ -27,9 +25,9 @@ int net_visit_begin(struct net_visit *v, int ns_fd, struct vr_err *err)
 {
 	int rc;
 
-	*v = (struct net_visit){.own_fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC)};
+	*v = (struct net_visit){.own_fd = open(NET_OWN_NS, O_RDONLY | O_CLOEXEC)};
 	if (v->own_fd < 0) {
-		return vr_err_sys(err, errno, "open '%s'", OWN_NETNS);
+		return vr_err_sys(err, errno, "open '%s'", NET_OWN_NS);
 	}
 	rc = sbx_ns_join(ns_fd, CLONE_NEWNET, err);
 	if (rc < 0) {

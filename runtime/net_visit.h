@@ -13,6 +13,9 @@
 
 #include "base/err.h"
 
+/** NET_OWN_NS - the namespace we are in */
+#define NET_OWN_NS "/proc/self/ns/net"
+
 struct nl_sock;
 
 /** struct net_visit - @nl: a socket there; @own_fd: where we came from */
