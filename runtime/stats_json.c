@@ -161,6 +161,13 @@ static void gen_count(struct json_gen *g, const struct net_count *c)
 {
 	json_gen_kv_u64(g, "packets", c->packets);
 	json_gen_kv_u64(g, "bytes", c->bytes);
+}
+
+static void gen_dropped(struct json_gen *g, const char *key, const struct net_count *c)
+{
+	json_gen_key(g, key);
+	json_gen_object_open(g);
+	gen_count(g, c);
 	json_gen_object_close(g);
 }
 
@@ -178,6 +185,7 @@ static void gen_allowed(struct json_gen *g, const struct net_if_stats *s, const 
 		json_gen_object_open(g);
 		json_gen_kv_str(g, "entry", entry);
 		gen_count(g, &s->policy.allowed[i++]);
+		json_gen_object_close(g);
 	}
 	json_gen_array_close(g);
 }
@@ -188,13 +196,9 @@ static void gen_policy(struct json_gen *g, const struct net_if_stats *s, const c
 	json_gen_kv_str(g, "interface", s->name);
 	if (egress) {
 		gen_allowed(g, s, egress);
-		json_gen_key(g, "refused");
-		json_gen_object_open(g);
-		gen_count(g, &s->policy.refused);
+		gen_dropped(g, "refused", &s->policy.refused);
 	}
-	json_gen_key(g, "spoofed");
-	json_gen_object_open(g);
-	gen_count(g, &s->policy.spoofed);
+	gen_dropped(g, "spoofed", &s->policy.spoofed);
 	json_gen_object_close(g);
 }
 
