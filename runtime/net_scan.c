@@ -31,7 +31,6 @@
 #include "base/log.h"
 #include "net_link.h"
 #include "net_tap.h"
-#include "net_tc.h"
 
 #define RULE_PRIO_MAIN 32766u /* the kernel's own rules: 0, this and the next */
 #define METRIC_NULL    0xffffffffu
