@@ -364,14 +364,15 @@ static int clear(const struct gmem *m, uint64_t paddr, uint64_t len)
 }
 
 /*
- * Clear a range without making its pages present: whole pages are punched out
- * of the memfd (which holds nothing there in a fresh VM), only the rest is written.
+ * Clear a range without making all of it present: whole huge pages are punched out of the memfd
+ * (which holds nothing there in a fresh VM), the rest is written. Smaller holes would split the
+ * huge page around them, and the guest would pay for it with a fault for each page of its data.
  */
 static int clear_sparse(const struct gmem *m, uint64_t paddr, uint64_t len)
 {
 	uint64_t end = paddr + len;
-	uint64_t first = vr_align_up(paddr, ML_PAGE);
-	uint64_t last = end & ~(ML_PAGE - 1);
+	uint64_t first = vr_align_up(paddr, ML_HUGE);
+	uint64_t last = end & ~(ML_HUGE - 1);
 	int ret;
 
 	if (first >= last) {

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define ML_PAGE 0x1000ull
+#define ML_HUGE 0x200000ull /* a huge page of x86-64, where the host gives us any */
 #define ML_MIB	0x100000ull
 #define ML_GIB	0x40000000ull
 

@@ -8,9 +8,11 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <cmocka.h>
 
 #include "fake_kernel.h"
@@ -286,6 +288,44 @@ static void loading_copies_the_file_and_clears_the_rest(void **state)
 	close(fd);
 }
 
+/* Is the page at @addr in the memfd? */
+static bool is_present(uint64_t addr)
+{
+	struct iovec iov;
+	unsigned char in_core;
+
+	assert_int_equal(gmem_iov(ram, gpa(addr), ML_PAGE, &iov), 0);
+	assert_int_equal(mincore(iov.iov_base, ML_PAGE, &in_core), 0);
+	return in_core & 1;
+}
+
+static void only_whole_huge_pages_are_punched_out(void **state)
+{
+	const uint64_t tail = FAKE_DATA_ADDR + 2 * ML_HUGE;
+	struct elf_plan plan;
+	struct fake_kernel k;
+	int fd;
+
+	(void)state;
+	fake_kernel_init(&k);
+	k.ph[1].p_memsz = 2 * ML_HUGE + 2 * ML_PAGE;
+	fd = fake_kernel_fd(&k);
+	assert_int_equal(elf_parse(ram, fd, &plan, NULL), 0);
+	fill(FAKE_DATA_ADDR, 2 * ML_HUGE + 3 * ML_PAGE, 0xee);
+	assert_int_equal(elf_load(ram, fd, &plan, NULL), 0);
+	assert_true(is_present(FAKE_DATA_ADDR + ML_HUGE - ML_PAGE));
+	assert_false(is_present(FAKE_DATA_ADDR + ML_HUGE));
+	assert_false(is_present(tail - ML_PAGE));
+	assert_true(is_present(tail));
+	for (uint64_t at = FAKE_DATA_BYTES; at < 2 * ML_HUGE + 2 * ML_PAGE; at += 0x100) {
+		uint8_t byte = 1;
+
+		assert_int_equal(gmem_read(ram, gpa(FAKE_DATA_ADDR + at), &byte, 1), 0);
+		assert_int_equal(byte, 0);
+	}
+	close(fd);
+}
+
 static void a_file_that_shrinks_meanwhile_is_an_error(void **state)
 {
 	struct vr_err err = VR_ERR_INIT;
@@ -348,6 +388,7 @@ int main(void)
 		cmocka_unit_test(an_entry_outside_the_file_bytes_is_refused),
 		cmocka_unit_test(what_is_no_regular_file_is_refused),
 		cmocka_unit_test(loading_copies_the_file_and_clears_the_rest),
+		cmocka_unit_test(only_whole_huge_pages_are_punched_out),
 		cmocka_unit_test(a_file_that_shrinks_meanwhile_is_an_error),
 		cmocka_unit_test(every_changed_header_byte_gives_a_sound_plan_or_none),
 	};
