@@ -53,7 +53,7 @@ kill_role_and_check() {
 		wait $! 2>/dev/null || true
 		if [ -e "$VOLT_ROOT/c1" ]; then
 			run volt state c1
-			[ "$status" -ne 0 ] || [[ "$(jq -r .status <<< "$output")" =~ ^(creating|created|stopped)$ ]]
+			[ "$status" -ne 0 ] || [[ "$(gojq -r .status <<< "$output")" =~ ^(creating|created|stopped)$ ]]
 		fi
 		volt delete --force c1
 		wait_for 20 no_roles

@@ -19,10 +19,10 @@ teardown() {
 	[[ $output != *$'\nbad '* ]]
 	say_run volt doctor --format json
 	[ "$status" -eq 0 ]
-	[ "$(jq -r .ok <<< "$output")" = true ]
-	[ "$(jq -r '[.items[].name] | join(" ")' <<< "$output")" != "" ]
-	[ "$(jq -r '.items[] | select(.name == "guest") | .verdict' <<< "$output")" = ok ]
-	[ "$(jq -r '.items[] | select(.name == "kernel") | .verdict' <<< "$output")" = ok ]
+	[ "$(gojq -r .ok <<< "$output")" = true ]
+	[ "$(gojq -r '[.items[].name] | join(" ")' <<< "$output")" != "" ]
+	[ "$(gojq -r '.items[] | select(.name == "guest") | .verdict' <<< "$output")" = ok ]
+	[ "$(gojq -r '.items[] | select(.name == "kernel") | .verdict' <<< "$output")" = ok ]
 	say_run volt doctor --kvm
 	[ "$status" -eq 0 ]
 }
@@ -50,7 +50,7 @@ without_kvm() {
 	[[ $output == *"containers can not be run on this host"* ]]
 	say_run without_kvm doctor --format json
 	[ "$status" -eq 1 ]
-	[ "$(jq -r .ok <<< "$output")" = false ]
+	[ "$(gojq -r .ok <<< "$output")" = false ]
 	say_run without_kvm doctor --kvm
 	[ "$status" -eq 1 ]
 }

@@ -109,7 +109,7 @@ teardown() {
 	: > "$BATS_TEST_TMPDIR/podman.used"
 	pod pod create --name p1 --infra-image localhost/busybox --infra-command "sleep 1000"
 	pod run -d --pod p1 --name c1 localhost/busybox sh -c 'echo in pod; sleep 1000'
-	[ "$(pod pod inspect p1 | jq -r .State)" = Running ]
+	[ "$(pod pod inspect p1 | gojq -r .State)" = Running ]
 	wait_for 20 logs_have c1 "in pod"
 	pod pod rm -f -t 0 p1
 }

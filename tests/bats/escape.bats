@@ -85,7 +85,7 @@ reaches_nothing() {
 
 # forge_state PID - what the state names is another process now, with that number but not that start
 forge_state() {
-	jq --argjson pid "$1" '.shim.pid = $pid | .vmm.pid = $pid | .fs.pid = $pid' \
+	gojq --argjson pid "$1" '.shim.pid = $pid | .vmm.pid = $pid | .fs.pid = $pid' \
 		"$VOLT_ROOT/c1/state.json" > "$BATS_TEST_TMPDIR/forged"
 	cat "$BATS_TEST_TMPDIR/forged" > "$VOLT_ROOT/c1/state.json"
 }

@@ -17,7 +17,7 @@ teardown() {
 }
 
 memory_above() {
-	[ "$(volt events --stats c1 | jq .data.memory.usage.usage)" -gt "$1" ]
+	[ "$(volt events --stats c1 | gojq .data.memory.usage.usage)" -gt "$1" ]
 }
 
 @test "--stats prints the figures of the container's cgroup in the guest once" {
@@ -25,11 +25,11 @@ memory_above() {
 	volt events --stats c1 > "$BATS_TEST_TMPDIR/e"
 	cat "$BATS_TEST_TMPDIR/e"
 	[ "$(wc -l < "$BATS_TEST_TMPDIR/e")" = 1 ]
-	jq -e '.type == "stats" and .id == "c1"' "$BATS_TEST_TMPDIR/e"
-	jq -e '.data.memory.usage.limit == 134217728' "$BATS_TEST_TMPDIR/e"
-	jq -e '.data.memory.raw.shmem >= 20971520' "$BATS_TEST_TMPDIR/e"
-	jq -e '.data.pids.current >= 1 and .data.pids.limit == 50' "$BATS_TEST_TMPDIR/e"
-	jq -e '.data.cpu.usage.total > 0' "$BATS_TEST_TMPDIR/e"
+	gojq -e '.type == "stats" and .id == "c1"' "$BATS_TEST_TMPDIR/e"
+	gojq -e '.data.memory.usage.limit == 134217728' "$BATS_TEST_TMPDIR/e"
+	gojq -e '.data.memory.raw.shmem >= 20971520' "$BATS_TEST_TMPDIR/e"
+	gojq -e '.data.pids.current >= 1 and .data.pids.limit == 50' "$BATS_TEST_TMPDIR/e"
+	gojq -e '.data.cpu.usage.total > 0' "$BATS_TEST_TMPDIR/e"
 }
 
 @test "without --stats they come again and again, until the end" {
@@ -38,7 +38,7 @@ memory_above() {
 	volt kill c1 KILL
 	wait_for_status c1 stopped
 	wait
-	[ "$(jq -s length "$BATS_TEST_TMPDIR/e")" -ge 2 ]
+	[ "$(gojq -s length "$BATS_TEST_TMPDIR/e")" -ge 2 ]
 }
 
 @test "refusals: stopped container, bad interval" {

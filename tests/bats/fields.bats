@@ -35,12 +35,12 @@ teardown() {
 	edit_config "$BATS_TEST_TMPDIR/b" '.annotations = {"dev.volt.vcpus": "2"}'
 	create "$BATS_TEST_TMPDIR/b" c1
 	volt start c1
-	jq '.process | .args = ["grep", "Cpus_allowed_list", "/proc/self/status"] | .execCPUAffinity = {initial: "0", final: "1"}' \
+	gojq '.process | .args = ["grep", "Cpus_allowed_list", "/proc/self/status"] | .execCPUAffinity = {initial: "0", final: "1"}' \
 		"$BATS_TEST_TMPDIR/b/config.json" > "$BATS_TEST_TMPDIR/p"
 	say_run volt exec --process "$BATS_TEST_TMPDIR/p" c1
 	[ "$status" -eq 0 ]
 	[[ "$output" == *1 ]]
-	jq '.execCPUAffinity = {final: "40"}' "$BATS_TEST_TMPDIR/p" > "$BATS_TEST_TMPDIR/q"
+	gojq '.execCPUAffinity = {final: "40"}' "$BATS_TEST_TMPDIR/p" > "$BATS_TEST_TMPDIR/q"
 	say_run volt exec --process "$BATS_TEST_TMPDIR/q" c1
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"CPU affinity"* ]]

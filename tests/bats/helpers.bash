@@ -37,7 +37,7 @@ make_bundle() {
 	shift
 	mkdir -p "$dir/rootfs"
 	tar -C "$dir/rootfs" -xf "$IMAGES/busybox.tar"
-	jq '.process.args = $ARGS.positional' "$TESTDATA/config.json" --args -- "$@" > "$dir/config.json"
+	gojq '.process.args = $ARGS.positional' "$TESTDATA/config.json" --args -- "$@" > "$dir/config.json"
 }
 
 # create BUNDLE ID [OPTION]... - create with streams that go nowhere; what it says goes to the test's log
@@ -53,16 +53,16 @@ create() {
 edit_config() {
 	local dir=$1 filter=$2
 	shift 2
-	jq "$@" "$filter" "$dir/config.json" > "$dir/config.json.new"
+	gojq "$@" "$filter" "$dir/config.json" > "$dir/config.json.new"
 	mv "$dir/config.json.new" "$dir/config.json"
 }
 
 status_of() {
-	volt state "$1" | jq -r .status
+	volt state "$1" | gojq -r .status
 }
 
 pid_of() {
-	volt state "$1" | jq -r .pid
+	volt state "$1" | gojq -r .pid
 }
 
 # wait_for SECONDS COMMAND... - until it succeeds; emulated machines on busy hosts get some times longer

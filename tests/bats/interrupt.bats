@@ -43,8 +43,8 @@ interrupted() {
 		poststop: [{path: "/bin/sh", args: ["sh", "-c", "cat > \($out)/stopped"]}]}' --arg out "$BATS_TEST_TMPDIR/out"
 	say_run volt create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null
 	[ "$status" -eq 1 ]
-	jq -e '.id == "c1" and .status == "creating"' "$BATS_TEST_TMPDIR/out/created"
-	jq -e '.id == "c1" and .status == "stopped" and .pid == 0' "$BATS_TEST_TMPDIR/out/stopped"
+	gojq -e '.id == "c1" and .status == "creating"' "$BATS_TEST_TMPDIR/out/created"
+	gojq -e '.id == "c1" and .status == "stopped" and .pid == 0' "$BATS_TEST_TMPDIR/out/stopped"
 	[ -z "$(ls "$VOLT_ROOT")" ]
 }
 
@@ -61,7 +61,7 @@ interrupted() {
 	[ "$(status_of c1)" = running ]
 	mkdir -m 700 "$VOLT_ROOT/half"
 	[ "$(volt list -q | sort | tr '\n' ' ')" = "c1 half " ]
-	volt list --format json | jq -e 'map(select(.id == "half")) | .[0].status == "stopped"'
+	volt list --format json | gojq -e 'map(select(.id == "half")) | .[0].status == "stopped"'
 	volt delete --force half
 	volt delete --force c1
 }

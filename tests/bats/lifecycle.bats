@@ -114,10 +114,10 @@ teardown() {
 	log=$BATS_TEST_TMPDIR/log
 	run volt --log "$log" --log-format json state nobody
 	[ "$status" -eq 1 ]
-	[ "$(jq -s length "$log")" = 1 ]
-	[ "$(jq -r .level "$log")" = error ]
-	[[ "$(jq -r .msg "$log")" == *"does not exist"* ]]
-	date -d "$(jq -r .time "$log")"
+	[ "$(gojq -s length "$log")" = 1 ]
+	[ "$(gojq -r .level "$log")" = error ]
+	[[ "$(gojq -r .msg "$log")" == *"does not exist"* ]]
+	date -d "$(gojq -r .time "$log")"
 }
 
 @test "a running container needs --force to be deleted, a stopped one can't be killed" {
@@ -144,7 +144,7 @@ teardown() {
 	[[ "${lines[0]}" == ID*PID*STATUS*BUNDLE* ]]
 	[[ "${lines[1]}" == c1*created* ]]
 	[ "$(volt list -q)" = c1 ]
-	[ "$(volt list --format json | jq -r '.[0].id')" = c1 ]
+	[ "$(volt list --format json | gojq -r '.[0].id')" = c1 ]
 	volt delete --force c1
 }
 

@@ -116,7 +116,7 @@ answers() {
 	[ "$status" -eq 0 ]
 	cat "$B"/rootfs/{link,addr,route,route6,neigh,rule,route100}
 	grep -q "eth0: <.*UP.*mtu 1500" "$B/rootfs/link"
-	grep -q "link/ether $(ip -n n1 -j link show eth0 | jq -r '.[0].address')" "$B/rootfs/link"
+	grep -q "link/ether $(ip -n n1 -j link show eth0 | gojq -r '.[0].address')" "$B/rootfs/link"
 	[ "$(grep -c link/ "$B/rootfs/link")" -eq 2 ]
 	grep -q "inet 10.9.1.2/24.*eth0" "$B/rootfs/addr"
 	grep -q "inet6 fd09:1::2/64 scope global" "$B/rootfs/addr"
@@ -158,7 +158,7 @@ answers() {
 	make_bundle "$B" sh -c 'ip -4 -o addr > /addr'
 	cat > "$BATS_TEST_TMPDIR/hook" <<-'HOOK'
 		#!/bin/sh
-		pid=$(jq -r .pid)
+		pid=$(gojq -r .pid)
 		ip link add hosth type veth peer name eth0 netns "$pid"
 		ip addr add 10.9.9.1/24 dev hosth && ip link set hosth up
 		nsenter --net=/proc/$pid/ns/net sh -c 'ip addr add 10.9.9.2/24 dev eth0 && ip link set eth0 up'
@@ -288,9 +288,9 @@ answers() {
 	[ "$status" -ne 0 ]
 	[ "$(dropped n1)" -gt "$before" ]
 	volt events --stats c1 > "$BATS_TEST_TMPDIR/e"
-	jq -c .data.network_interfaces,.data.network_policy "$BATS_TEST_TMPDIR/e"
-	jq -e '.data.network_interfaces[0] | .Name == "eth0" and .RxPackets > 0 and .RxBytes > 10 and .TxPackets > 0 and .TxErrors == 0' "$BATS_TEST_TMPDIR/e"
-	jq -e '.data.network_policy[0] | .spoofed.packets > 0 and .spoofed.bytes >= 38 and (has("refused") | not)' "$BATS_TEST_TMPDIR/e"
+	gojq -c .data.network_interfaces,.data.network_policy "$BATS_TEST_TMPDIR/e"
+	gojq -e '.data.network_interfaces[0] | .Name == "eth0" and .RxPackets > 0 and .RxBytes > 10 and .TxPackets > 0 and .TxErrors == 0' "$BATS_TEST_TMPDIR/e"
+	gojq -e '.data.network_policy[0] | .spoofed.packets > 0 and .spoofed.bytes >= 38 and (has("refused") | not)' "$BATS_TEST_TMPDIR/e"
 	volt exec c1 sh -c 'ip route replace 10.9.1.0/24 dev eth0 src 10.9.1.2; /netprobe udp 10.9.1.1 7001 10 1' < /dev/null
 	volt exec c1 ip link set eth0 address 02:00:00:00:be:ef < /dev/null
 	before=$(dropped n1)
@@ -323,10 +323,10 @@ dropped() {
 	[ ! -e "$B/rootfs/other-port" ]
 	[ "$(dropped n1)" -gt 0 ]
 	volt events --stats c1 > "$BATS_TEST_TMPDIR/e"
-	jq -c .data.network_policy "$BATS_TEST_TMPDIR/e"
-	jq -e '.data.network_policy[0] | [.allowed[].entry] == ["10.9.1.1:7001", "[fd09:1::]/64"]' "$BATS_TEST_TMPDIR/e"
-	jq -e '.data.network_policy[0] | .allowed[0].bytes > 1000 and .allowed[1].packets >= 2' "$BATS_TEST_TMPDIR/e"
-	jq -e '.data.network_policy[0] | .refused.packets >= 2' "$BATS_TEST_TMPDIR/e"
+	gojq -c .data.network_policy "$BATS_TEST_TMPDIR/e"
+	gojq -e '.data.network_policy[0] | [.allowed[].entry] == ["10.9.1.1:7001", "[fd09:1::]/64"]' "$BATS_TEST_TMPDIR/e"
+	gojq -e '.data.network_policy[0] | .allowed[0].bytes > 1000 and .allowed[1].packets >= 2' "$BATS_TEST_TMPDIR/e"
+	gojq -e '.data.network_policy[0] | .refused.packets >= 2' "$BATS_TEST_TMPDIR/e"
 	volt delete --force c1
 	edit_config "$B" '.annotations["dev.volt.net.egress"] = "example.org"'
 	say_run volt run --bundle "$B" c2 < /dev/null
@@ -483,7 +483,7 @@ disk() {
 	[ -e "$B/rootfs/eth1-ok" ]
 	[ -e "$B/rootfs/tap0-ok" ]
 	# whose address isn't the guest's doesn't leave by these, either
-	volt events --stats c1 | jq -e '[.data.network_policy[] | select(.spoofed.packets == 0)] | length == 8'
+	volt events --stats c1 | gojq -e '[.data.network_policy[] | select(.spoofed.packets == 0)] | length == 8'
 	volt delete --force c1
 	for n in 0 1 2 3; do
 		losetup --detach "/dev/loop$n"

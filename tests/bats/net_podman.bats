@@ -97,7 +97,7 @@ answers() {
 @test "a pod's network is its first container's, not the one's that holds it" {
 	pod pod create --name p1 --network podman
 	serve c1 --pod p1
-	infra=$(podman pod inspect p1 | jq -r .InfraContainerID)
+	infra=$(podman pod inspect p1 | gojq -r .InfraContainerID)
 	wait_for 60 answers "$(address_of "$infra")" 7000
 	pod pod rm -f -t 0 p1
 }

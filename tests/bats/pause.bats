@@ -119,8 +119,8 @@ clock_right() {
 }
 
 @test "features, spec, checkpoint" {
-	volt features | jq -e '.linux.namespaces | index("pid")'
-	(cd "$BATS_TEST_TMPDIR" && mkdir s && volt spec --bundle s && jq -e .process.args s/config.json)
+	volt features | gojq -e '.linux.namespaces | index("pid")'
+	(cd "$BATS_TEST_TMPDIR" && mkdir s && volt spec --bundle s && gojq -e .process.args s/config.json)
 	say_run volt spec --bundle "$BATS_TEST_TMPDIR/s"
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"config.json exists"* ]]

@@ -12,9 +12,9 @@ teardown() {
 	teardown_common
 }
 
-# of ROLE FILTER - FILTER (jq) for each thread of a role, sorted, each value once
+# of ROLE FILTER - FILTER (gojq) for each thread of a role, sorted, each value once
 of() {
-	jq -r --arg role "$1" "[.threads[] | select(.role == \$role) | $2] | unique | join(\" \")" "$BATS_TEST_TMPDIR/json"
+	gojq -r --arg role "$1" "[.threads[] | select(.role == \$role) | $2] | unique | join(\" \")" "$BATS_TEST_TMPDIR/json"
 }
 
 # AppArmor's, where the host has it: of the shim, which callers take for the container.
@@ -75,7 +75,7 @@ profile_holds() {
 	[ "$(of fs '.capabilities - .bounding | length')" = 0 ]
 	# a vCPU thread has the start's filter and its own; the main thread likewise
 	[ "$(of vmm '.seccompFilters >= 2')" = true ]
-	[ "$(jq '[.threads[] | select(.role == "vmm")] | length' "$BATS_TEST_TMPDIR/json")" -ge 2 ]
+	[ "$(gojq '[.threads[] | select(.role == "vmm")] | length' "$BATS_TEST_TMPDIR/json")" -ge 2 ]
 	# an empty root
 	[ "$(of vmm .mounts)" = 1 ]
 	for role in vmm fs; do

@@ -75,12 +75,12 @@ in_cgroup() {
 	create "$BATS_TEST_TMPDIR/h" h1
 	[ ! -e "$BATS_TEST_TMPDIR/h/rootfs/state.start" ]
 	volt start h1
-	jq -e '.id == "h1" and .status == "created"' "$BATS_TEST_TMPDIR/h/rootfs/state.start"
+	gojq -e '.id == "h1" and .status == "created"' "$BATS_TEST_TMPDIR/h/rootfs/state.start"
 	grep volt "$BATS_TEST_TMPDIR/h/rootfs/release"
-	jq -e '.id == "h1" and .status == "running"' "$BATS_TEST_TMPDIR/out/poststart"
+	gojq -e '.id == "h1" and .status == "running"' "$BATS_TEST_TMPDIR/out/poststart"
 	[ ! -e "$BATS_TEST_TMPDIR/out/poststop" ]
 	volt delete --force h1
-	jq -e '.id == "h1" and .status == "stopped" and .pid == 0' "$BATS_TEST_TMPDIR/out/poststop"
+	gojq -e '.id == "h1" and .status == "stopped" and .pid == 0' "$BATS_TEST_TMPDIR/out/poststop"
 }
 
 @test "a failing poststart hook fails start and ends the container" {

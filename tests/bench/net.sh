@@ -42,9 +42,9 @@ bundle() {
 	mkdir -p "$work/b/rootfs"
 	tar -C "$work/b/rootfs" -xf "$BUILD/images/busybox.tar"
 	cp "$bench" "$work/b/rootfs/netbench"
-	jq '.process.args = ["/netbench", "serve", "7000"]
+	gojq '.process.args = ["/netbench", "serve", "7000"]
 		| (.linux.namespaces[] | select(.type == "network")).path = "/run/netns/bench"' \
-		tests/bats/testdata/config.json | jq "${1:-.}" > "$work/b/config.json"
+		tests/bats/testdata/config.json | gojq "${1:-.}" > "$work/b/config.json"
 }
 
 start_crun() {

@@ -21,7 +21,7 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/b/rootfs" "$work/state"
 chmod 700 "$work/state"
 tar -C "$work/b/rootfs" -xf "$BUILD/images/busybox.tar"
-jq '.process.args = ["true"]' tests/bats/testdata/config.json > "$work/b/config.json"
+gojq '.process.args = ["true"]' tests/bats/testdata/config.json > "$work/b/config.json"
 
 # An initramfs whose init is the same busybox, powering off at once.
 initramfs() {
@@ -64,7 +64,7 @@ private_kib() {
 
 memory() {
 	local role
-	jq '.process.args = ["sleep", "1000"]' tests/bats/testdata/config.json > "$work/b/config.json"
+	gojq '.process.args = ["sleep", "1000"]' tests/bats/testdata/config.json > "$work/b/config.json"
 	"$volt" --root "$work/state" create --bundle "$work/b" mem < /dev/null > /dev/null 2>&1
 	"$volt" --root "$work/state" start mem
 	for role in shim vmm fs; do
@@ -81,9 +81,9 @@ qemu_ms=$(median qemu)
 {
 	echo "start to end of /bin/true, median of $RUNS runs"
 	printf '%-22s %6d ms   1.0\n' crun "$crun_ms"
-	printf '%-22s %6d ms %5.1f\n' volt-runc "$volt_ms" "$(jq -n "$volt_ms / $crun_ms")"
-	printf '%-22s %6d ms %5.1f\n' "QEMU microvm (no fs)" "$qemu_ms" "$(jq -n "$qemu_ms / $crun_ms")"
-	printf 'volt-runc to QEMU microvm: %.2f\n\n' "$(jq -n "$volt_ms / $qemu_ms")"
+	printf '%-22s %6d ms %5.1f\n' volt-runc "$volt_ms" "$(gojq -n "$volt_ms / $crun_ms")"
+	printf '%-22s %6d ms %5.1f\n' "QEMU microvm (no fs)" "$qemu_ms" "$(gojq -n "$qemu_ms / $crun_ms")"
+	printf 'volt-runc to QEMU microvm: %.2f\n\n' "$(gojq -n "$volt_ms / $qemu_ms")"
 	memory
 } | tee "$out"
 BUILD=$BUILD tests/bench/net.sh | tee -a "$out"
