@@ -215,21 +215,21 @@ static int shim_start(struct session *s, struct vr_err *err)
 		.apparmor = s->process.apparmor,
 	};
 	const char *cgroup = s->c.state.cgroup_path;
+	bool inside;
+	pid_t pid = sbx_cgroup_fork(0, cgroup, &inside);
 	int rc;
 
-	(void)fflush(NULL); /* buffered output must not come out twice */
-	s->shim = fork();
-	if (s->shim == 0) {
+	if (pid == 0) {
 		shim_exec_main(&plan);
 	}
-	if (s->shim < 0) {
-		s->shim = 0;
-		return vr_err_sys(err, errno, "start the shim process");
+	if (pid < 0) {
+		return vr_err_sys(err, pid, "start the shim process");
 	}
+	s->shim = pid;
 	vr_close_reset(&s->report[1]);
 	vr_close_reset(&s->pair[0]);
 	rc = role_report_read(s->report[0], "shim", SHIM_TIMEOUT_MS, err);
-	if (rc == 0 && cgroup) {
+	if (rc == 0 && cgroup && !inside) {
 		rc = sbx_cgroup_attach(cgroup, s->shim, err);
 	}
 	return rc;

@@ -198,7 +198,25 @@ static int make_cgroup(struct creation *c, struct vr_err *err)
 	rc = host_cgroup_limits(c->l.spec->linux_->resources, c->l.size.ram_bytes, &c->cgroup, err);
 	rc = rc < 0 ? rc : host_cgroup_prepare(&c->cgroup, err);
 	c->have_cgroup = rc == 0;
+	if (rc == 0 && !c->cgroup.systemd) {
+		c->l.cgroup = c->cgroup.path;
+	}
 	return rc;
+}
+
+/* The helpers, unless they were born there. */
+static int enter_cgroup(struct creation *c, struct vr_err *err)
+{
+	static const enum role helpers[] = {ROLE_SHIM, ROLE_FS};
+	pid_t pids[VR_ARRAY_SIZE(helpers)];
+	size_t n = 0;
+
+	for (size_t i = 0; c->have_cgroup && i < VR_ARRAY_SIZE(helpers); i++) {
+		if (!c->l.in_cgroup[helpers[i]]) {
+			pids[n++] = c->l.pid[helpers[i]];
+		}
+	}
+	return n > 0 ? host_cgroup_enter(&c->cgroup, pids, n, err) : 0;
 }
 
 static int fork_role(struct creation *c, enum role role, struct vr_err *err)
@@ -351,11 +369,10 @@ static int start_roles(struct creation *c, struct vr_err *err)
 	if (rc == 0) {
 		rc = fork_role(c, ROLE_FS, err);
 	}
-	if (rc == 0 && c->have_cgroup) {
-		const pid_t pids[] = {l->pid[ROLE_SHIM], l->pid[ROLE_FS]};
-
-		rc = host_cgroup_enter(&c->cgroup, pids, VR_ARRAY_SIZE(pids), err);
+	if (rc == 0) {
+		rc = enter_cgroup(c, err);
 	}
+	l->cgroup = c->have_cgroup ? c->cgroup.path : NULL; /* systemd has made its own by now */
 	if (rc == 0) {
 		rc = wait_role(c, ROLE_SHIM, err);
 	}
@@ -371,7 +388,7 @@ static int start_roles(struct creation *c, struct vr_err *err)
 	if (rc == 0) {
 		rc = fork_role(c, ROLE_VMM, err);
 	}
-	if (rc == 0 && c->have_cgroup) {
+	if (rc == 0 && c->have_cgroup && !l->in_cgroup[ROLE_VMM]) {
 		rc = sbx_cgroup_attach(c->cgroup.path, l->pid[ROLE_VMM], err);
 	}
 	timeline_mark("processes started");

@@ -11,21 +11,9 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "interrupt.h"
-
-/* fork() with namespaces. The caller has one thread, so the bare call is safe. */
-static pid_t fork_into(int flags)
-{
-	long pid;
-
-	(void)fflush(NULL); /* buffered output must not come out twice */
-	pid = syscall(SYS_clone, (unsigned long)(flags | SIGCHLD), NULL, NULL, NULL, NULL);
-	return pid < 0 ? -errno : (pid_t)pid;
-}
+#include "sandbox/cgroup.h"
 
 static void run_shim(struct launch *l)
 {
@@ -124,7 +112,7 @@ int launch_fork(struct launch *l, enum role role, struct vr_err *err)
 		[ROLE_VMM] = {"vmm", CLONE_NEWPID, run_vmm},
 		[ROLE_FS] = {"fs", CLONE_NEWPID, run_fs},
 	};
-	pid_t pid = fork_into(roles[role].flags);
+	pid_t pid = sbx_cgroup_fork(roles[role].flags, l->cgroup, &l->in_cgroup[role]);
 
 	if (pid == 0) {
 		interrupt_release();

@@ -74,6 +74,8 @@ struct launch {
 	uint32_t fs_gid;
 	int *idmap_fds; /* one a share: user namespace of its id mapping, or -1 */
 	struct shim_bind *binds;
+	const char *cgroup; /* for the roles to be born in; NULL until there is one */
+	bool in_cgroup[ROLE_COUNT];
 	pid_t pid[ROLE_COUNT];
 };
 

@@ -254,6 +254,10 @@ int sbx_filter_build(enum sbx_role role, pid_t pid, struct sbx_filter *out)
 	/* Other architectures, that is 32-bit and x32 calls, are never ours. */
 	ret = seccomp_attr_set(c.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	if (ret == 0) {
+		/* 2: a binary tree. The kernel runs a new filter once for every call there is. */
+		ret = seccomp_attr_set(c.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	}
+	if (ret == 0) {
 		ret = add_role(&c);
 	}
 	if (ret == 0) {

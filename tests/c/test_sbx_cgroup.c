@@ -89,15 +89,20 @@ static bool in_cgroup(pid_t pid)
 	return vr_read_file(AT_FDCWD, file, 65536, &text, &len) == 0 && strstr(text, path);
 }
 
+static void sleep_on(void)
+{
+	alarm(30);
+	for (;;) {
+		(void)pause();
+	}
+}
+
 static pid_t sleeper(void)
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		alarm(30);
-		for (;;) {
-			(void)pause();
-		}
+		sleep_on();
 	}
 	return pid;
 }
@@ -251,6 +256,42 @@ static int nested(void *arg)
 	return 0;
 }
 
+/* A child of sbx_cgroup_fork() in the cgroup at @where: is it there, and in a UTS namespace? */
+static int child_of_fork(const char *where, bool wanted)
+{
+	char ours[64], its[64], link[64];
+	bool inside = !wanted;
+	pid_t pid = sbx_cgroup_fork(CLONE_NEWUTS, where, &inside);
+	ssize_t n;
+
+	if (pid == 0) {
+		sleep_on();
+	}
+	CHECK(pid > 0);
+	CHECK(inside == wanted && in_cgroup(pid) == wanted);
+	n = readlink("/proc/self/ns/uts", ours, sizeof(ours));
+	(void)snprintf(link, sizeof(link), "/proc/%d/ns/uts", pid);
+	CHECK(n > 0 && readlink(link, its, sizeof(its)) == n && memcmp(ours, its, (size_t)n) != 0);
+	CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
+	return 0;
+}
+
+static int birth(void *arg)
+{
+	struct vr_err err = VR_ERR_INIT;
+
+	(void)arg;
+	if (resolve_own() != 0) {
+		return 1;
+	}
+	CHECK(child_of_fork(path, false) == 0); /* it isn't there yet */
+	CHECK(child_of_fork(NULL, false) == 0);
+	CHECK(sbx_cgroup_create(path, NULL, &err) == 0);
+	CHECK(child_of_fork(path, sbx_cgroup_mode() == SBX_CGROUP_V2) == 0);
+	CHECK(sbx_cgroup_remove(path, TIMEOUT_MS, &err) == 0);
+	return 0;
+}
+
 static int limits(void *arg)
 {
 	const struct sbx_cgroup_limits l = {
@@ -344,6 +385,7 @@ static void a_cgroup_lives_and_dies(void **state)
 	require_cgroups();
 	assert_child_ok(life, NULL);
 	assert_child_ok(nested, NULL);
+	assert_child_ok(birth, NULL);
 }
 
 static void limits_are_set(void **state)
@@ -391,7 +433,7 @@ static int missing_controller(void *arg)
 
 static int v2_child(void *arg)
 {
-	int (*const steps[])(void *) = {life, nested, missing_controller};
+	int (*const steps[])(void *) = {life, nested, birth, missing_controller};
 
 	return as_version_2(steps[*(const size_t *)arg]);
 }
@@ -406,7 +448,7 @@ static void version_2_beside_version_1(void **state)
 		print_message("# version 2 is tested directly, or not there\n");
 		return;
 	}
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		assert_child_ok(v2_child, &i);
 	}
 }
