@@ -263,14 +263,13 @@ $(BUILD)/probes/%: tests/bats/probes/%.c
 # Guests without an operating system, booted in place of the kernel.
 GUESTS := $(BUILD)/guests/hostile
 GUEST_SRC := $(wildcard tests/guests/*.[cS])
-AGENT_VERSION := $(shell sed -n 's/^.define AP_VERSION[[:space:]]*\([0-9]*\)u.*/\1/p' runtime/base/agent_proto.h)
 $(GUESTS): $(GUEST_SRC) tests/guests/guest.h tests/guests/guest.lds runtime/base/agent_proto.h
 	$(call say,GUEST-CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)gcc -std=gnu11 -Wall -Wextra -O2 -ffreestanding -fno-stack-protector -fcf-protection=none -fno-pic \
 		-mno-red-zone -mgeneral-regs-only -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns \
 		-nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
-		-DAGENT_VERSION=$(AGENT_VERSION)u -T tests/guests/guest.lds -o $@ $(GUEST_SRC)
+		-Iruntime -T tests/guests/guest.lds -o $@ $(GUEST_SRC)
 
 # A program of the host: the callers of soak.bats.
 SOAK_SRC := $(wildcard tests/soak/*.c)

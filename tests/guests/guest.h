@@ -3,8 +3,8 @@
  * guest.h - what a guest without an operating system has
  *
  * Runs in 64-bit mode, all of the first 4 GiB mapped as they are, interrupts off.
- * Nothing here is shared with the runtime: it is the other side, written from the
- * virtio specification and docs/.
+ * No code here is the runtime's: it is the other side, written from the virtio
+ * specification and docs/. Only the agent protocol's numbers come from agent_proto.h.
  *
  * Memory: [0, 1 MiB) boot structures, SCRATCH for what devices are pointed at by
  * lies (they may write anywhere in it), HONEST for queues that shall work, the

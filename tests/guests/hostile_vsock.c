@@ -7,6 +7,8 @@
  */
 #include "guest.h"
 
+#include "base/agent_proto.h"
+
 #define N_RX	   32u
 #define RX_BYTES   4096u
 #define RX_BUFS	   (HONEST_VSOCK + 0x20000ul)
@@ -20,15 +22,8 @@
 #define OP_RST	   3u
 #define OP_RW	   5u
 
-#define AGENT_PORT  1024u
 #define OUR_PORT    70000u
 #define STDOUT_PORT 70001u
-
-#define MSG_CREATE 0x02u
-#define MSG_START  0x03u
-#define MSG_HELLO  0x81u
-#define MSG_REPLY  0x82u
-#define MSG_EXIT   0x83u
 
 struct packet {
 	uint64_t src_cid;
@@ -212,12 +207,12 @@ static void field_u32(struct frame *f, uint32_t tag, uint32_t v)
 
 static struct frame frame_begin(void)
 {
-	return (struct frame){.at = (uint8_t *)TX_BUF + HDR, .len = 12};
+	return (struct frame){.at = (uint8_t *)TX_BUF + HDR, .len = AP_HEADER_LEN};
 }
 
 static void send_bytes(uint32_t len)
 {
-	struct packet p = packet(OUR_PORT, AGENT_PORT, OP_RW, len);
+	struct packet p = packet(OUR_PORT, AP_PORT_CONTROL, OP_RW, len);
 
 	if (!vsock_send(&p, HDR + len)) {
 		stop();
@@ -242,12 +237,12 @@ static void hello(uint32_t version)
 	struct frame f = frame_begin();
 
 	field_u32(&f, 1, version);
-	field_u32(&f, 2, 0x1f);
+	field_u32(&f, 2, AP_FEAT_ALL);
 	field_u32(&f, 3, 1);
 	field(&f, 4, zeros, 8);
 	field(&f, 5, zeros, 24);
 	field(&f, 6, "evil", 5);
-	frame_send(&f, f.len - 12, MSG_HELLO, 0);
+	frame_send(&f, f.len - AP_HEADER_LEN, AP_MSG_HELLO, 0);
 }
 
 static void reply(uint32_t id, uint32_t code, const char *text)
@@ -262,7 +257,7 @@ static void reply(uint32_t id, uint32_t code, const char *text)
 	if (text) {
 		field(&f, 6, text, (uint32_t)length(text) + 1);
 	}
-	frame_send(&f, f.len - 12, MSG_REPLY, id);
+	frame_send(&f, f.len - AP_HEADER_LEN, AP_MSG_REPLY, id);
 }
 
 static void ended(uint32_t proc)
@@ -275,7 +270,7 @@ static void ended(uint32_t proc)
 	field_u32(&f, 3, 0);
 	field(&f, 4, &zero, 1);
 	field(&f, 5, &zero, 8);
-	frame_send(&f, f.len - 12, MSG_EXIT, 0);
+	frame_send(&f, f.len - AP_HEADER_LEN, AP_MSG_EXIT, 0);
 }
 
 static uint32_t u32_at(const uint8_t *p)
@@ -292,13 +287,14 @@ static const uint8_t *await(uint32_t type, uint32_t *out_len, uint32_t *out_id)
 	for (;;) {
 		uint32_t at = 0;
 
-		while (at + 12 <= received && at + 12 + u32_at(inbox + at) <= received) {
+		while (at + AP_HEADER_LEN <= received &&
+		       at + AP_HEADER_LEN + u32_at(inbox + at) <= received) {
 			if (u32_at(inbox + at + 4) == type) {
 				*out_len = u32_at(inbox + at);
 				*out_id = u32_at(inbox + at + 8);
-				return inbox + at + 12;
+				return inbox + at + AP_HEADER_LEN;
 			}
-			at += 12 + u32_at(inbox + at);
+			at += AP_HEADER_LEN + u32_at(inbox + at);
 		}
 		(void)vsock_poll();
 		(void)reg_get(SLOT_VSOCK, R_STATUS); /* let the host run */
@@ -331,7 +327,7 @@ static _Noreturn void liar(void)
 {
 	uint32_t len;
 	uint32_t id;
-	const uint8_t *p = await(MSG_CREATE, &len, &id);
+	const uint8_t *p = await(AP_MSG_CREATE, &len, &id);
 	struct packet out;
 	uint32_t port;
 
@@ -342,7 +338,7 @@ static _Noreturn void liar(void)
 	}
 	port = u32_at(p);
 	reply(id, 0, NULL);
-	answer(MSG_START);
+	answer(AP_MSG_START);
 	out = packet(STDOUT_PORT, port + 1, OP_REQUEST, 0);
 	(void)vsock_send(&out, HDR);
 	memset((void *)(TX_BUF + HDR), 'x', CHUNK);
@@ -370,21 +366,21 @@ static void header_only(uint32_t len, uint32_t type, uint32_t id)
 static void after_hello(const char *how)
 {
 	if (same(how, "agent-twice")) {
-		hello(AGENT_VERSION);
+		hello(AP_VERSION);
 	} else if (same(how, "agent-request")) {
-		header_only(0, 0x0c, 1);
+		header_only(0, AP_MSG_SHUTDOWN, 1);
 	} else if (same(how, "agent-exit")) {
 		ended(0);
 	} else if (same(how, "agent-refuses")) {
 		uint32_t len;
 		uint32_t id;
 
-		(void)await(MSG_CREATE, &len, &id);
+		(void)await(AP_MSG_CREATE, &len, &id);
 		reply(id, 5, "\033[2Jno\nsuch\rluck");
 	} else if (same(how, "agent-exits")) {
 		/* thousands of ends of nobody, then its own */
-		answer(MSG_CREATE);
-		answer(MSG_START);
+		answer(AP_MSG_CREATE);
+		answer(AP_MSG_START);
 		for (unsigned i = 0; i < 3000; i++) {
 			ended(77);
 		}
@@ -400,7 +396,7 @@ static void after_hello(const char *how)
 
 void do_agent(const char *how)
 {
-	struct packet connect = packet(OUR_PORT, AGENT_PORT, OP_REQUEST, 0);
+	struct packet connect = packet(OUR_PORT, AP_PORT_CONTROL, OP_REQUEST, 0);
 
 	if (!vsock_up() || !vsock_send(&connect, HDR)) {
 		stop();
@@ -411,13 +407,13 @@ void do_agent(const char *how)
 	if (same(how, "agent-early")) {
 		reply(2, 0, NULL);
 	} else if (same(how, "agent-length")) {
-		header_only(0xffffffff, MSG_HELLO, 0);
+		header_only(0xffffffff, AP_MSG_HELLO, 0);
 	} else if (same(how, "agent-type")) {
 		header_only(0, 0x99, 0);
 	} else if (same(how, "agent-version")) {
 		hello(99);
 	} else {
-		hello(AGENT_VERSION);
+		hello(AP_VERSION);
 		after_hello(how);
 	}
 	stop();
