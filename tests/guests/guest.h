@@ -85,57 +85,30 @@ struct ring {
 	volatile uint16_t *used;  /* flags, idx, then {u32, u32}[] */
 };
 
-static inline uint8_t rd8(uint64_t a)
-{
-	uint8_t v;
+/* rd8() to rd64(), wr8() to wr64() - one access of just that width */
+#define RD(bits, suffix)                                                                           \
+	static inline uint##bits##_t rd##bits(uint64_t a)                                          \
+	{                                                                                          \
+		uint##bits##_t v;                                                                  \
+                                                                                                   \
+		__asm__ volatile("mov" suffix " (%1), %0" : "=r"(v) : "r"(a) : "memory");          \
+		return v;                                                                          \
+	}
 
-	__asm__ volatile("movb (%1), %0" : "=q"(v) : "r"(a) : "memory");
-	return v;
-}
+#define WR(bits, suffix)                                                                           \
+	static inline void wr##bits(uint64_t a, uint##bits##_t v)                                  \
+	{                                                                                          \
+		__asm__ volatile("mov" suffix " %0, (%1)" ::"r"(v), "r"(a) : "memory");            \
+	}
 
-static inline uint16_t rd16(uint64_t a)
-{
-	uint16_t v;
-
-	__asm__ volatile("movw (%1), %0" : "=r"(v) : "r"(a) : "memory");
-	return v;
-}
-
-static inline uint32_t rd32(uint64_t a)
-{
-	uint32_t v;
-
-	__asm__ volatile("movl (%1), %0" : "=r"(v) : "r"(a) : "memory");
-	return v;
-}
-
-static inline uint64_t rd64(uint64_t a)
-{
-	uint64_t v;
-
-	__asm__ volatile("movq (%1), %0" : "=r"(v) : "r"(a) : "memory");
-	return v;
-}
-
-static inline void wr8(uint64_t a, uint8_t v)
-{
-	__asm__ volatile("movb %0, (%1)" ::"q"(v), "r"(a) : "memory");
-}
-
-static inline void wr16(uint64_t a, uint16_t v)
-{
-	__asm__ volatile("movw %0, (%1)" ::"r"(v), "r"(a) : "memory");
-}
-
-static inline void wr32(uint64_t a, uint32_t v)
-{
-	__asm__ volatile("movl %0, (%1)" ::"r"(v), "r"(a) : "memory");
-}
-
-static inline void wr64(uint64_t a, uint64_t v)
-{
-	__asm__ volatile("movq %0, (%1)" ::"r"(v), "r"(a) : "memory");
-}
+RD(8, "b")
+RD(16, "w")
+RD(32, "l")
+RD(64, "q")
+WR(8, "b")
+WR(16, "w")
+WR(32, "l")
+WR(64, "q")
 
 static inline void outb(uint16_t port, uint8_t v)
 {
