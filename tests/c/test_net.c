@@ -1,162 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_net.c - the network device against honest and lying drivers
- *
- * A pair of datagram-like sockets stands for a tap queue: one read or write, one frame.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "cm.h"
 
-#include <cmocka.h>
+#include <errno.h>
+#include <sys/epoll.h>
 
 #include "base/checked.h"
-#include "dev_lies.h"
-#include "vmm/virtio_net.h"
+#include "net_fixture.h"
 
-#define PAIRS	3u
-#define MTU	1500u
-#define HDR	NET_HDR_LEN
-#define RX_BUF	1536u
-#define Q_CTRL	(2 * PAIRS)
 #define NO_GSO	(~(NETF_GUEST_GSO | NETF_GUEST_ECN))
 #define MTU_MAX (HDR + NET_LINK_EXTRA + MTU)
-
-static const uint8_t mac[6] = {0x02, 0x42, 0xac, 0x11, 0x00, 0x07};
-
-struct fixture {
-	struct eg *g;
-	struct virtio_net *net;
-	struct virtio_dev *dev;
-	int host[PAIRS]; /* the far ends of the taps */
-	int tap[PAIRS];
-	unsigned offload;
-	int offload_rc;
-};
-
-static int set_offload(void *ctx, unsigned flags)
-{
-	struct fixture *f = ctx;
-
-	f->offload = flags;
-	return f->offload_rc;
-}
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct virtio_net_config cfg = {
-		.mtu = MTU, .n_pairs = PAIRS, .uso = true, .offload = set_offload, .ctx = f};
-
-	memcpy(cfg.mac, mac, sizeof(mac));
-	for (unsigned i = 0; i < PAIRS; i++) {
-		int pair[2];
-
-		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
-		f->tap[i] = cfg.tap[i] = pair[0];
-		f->host[i] = pair[1];
-	}
-	f->g = eg_create();
-	assert_int_equal(virtio_net_create(eg_mem(f->g), &cfg, &f->net), 0);
-	f->dev = virtio_net_dev(f->net);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	virtio_net_destroy(f->net);
-	eg_destroy(f->g);
-	for (unsigned i = 0; i < PAIRS; i++) {
-		close(f->tap[i]);
-		close(f->host[i]);
-	}
-	free(f);
-	return 0;
-}
-
-static void fill(uint8_t *p, size_t len, unsigned seed)
-{
-	for (size_t i = 0; i < len; i++) {
-		p[i] = (uint8_t)(i * 31 + (i >> 8) + seed);
-	}
-}
-
-/* The host's side: a frame of @len bytes with a header as a tap makes it. */
-static void host_sends(struct fixture *f, unsigned queue, size_t len, unsigned seed)
-{
-	uint8_t buf[HDR + NET_FRAME_MAX] = {0};
-
-	fill(buf + HDR, len, seed);
-	buf[10] = 0xee; /* the tap's idea of the number of buffers must not survive */
-	assert_int_equal(send(f->host[queue], buf, HDR + len, 0), HDR + len);
-}
-
-static void guest_gives(struct fixture *f, unsigned pair, unsigned n, uint32_t len, uint64_t *addr)
-{
-	for (unsigned i = 0; i < n; i++) {
-		struct eg_buf b = EG_IN(len);
-
-		b.addr = lies_buf(f->g, len);
-		addr[i] = b.addr;
-		(void)eg_add_chain(f->g, VIRTIO_NET_Q_RX(pair), &b, 1);
-	}
-	eg_kick(f->g, VIRTIO_NET_Q_RX(pair));
-}
-
-/* One frame the guest received: checks the header and the bytes. Return: buffers it took. */
-static unsigned guest_has(struct fixture *f, unsigned pair, const uint64_t *addr, uint32_t buf_len,
-			  size_t len, unsigned seed)
-{
-	static uint8_t got[HDR + NET_FRAME_MAX];
-	static uint8_t want[NET_FRAME_MAX];
-	struct eg_used u;
-	size_t have = 0;
-	unsigned n = 0;
-
-	fill(want, len, seed);
-	while (have < HDR + len) {
-		assert_true(eg_used_next(f->g, VIRTIO_NET_Q_RX(pair), &u));
-		assert_true(u.len <= buf_len);
-		eg_get(f->g, addr[n], got + have, u.len);
-		lies_check_guards(f->g, addr[n], buf_len);
-		have += u.len;
-		n++;
-	}
-	assert_int_equal(have, HDR + len);
-	assert_memory_equal(got + HDR, want, len);
-	assert_int_equal(got[10] | got[11] << 8, n);
-	return n;
-}
-
-static void start(struct fixture *f, uint64_t features)
-{
-	assert_true(eg_start(f->g, f->dev, features, 256));
-}
-
-static bool set_pairs(struct fixture *f, unsigned n)
-{
-	const uint8_t req[] = {NET_CTRL_MQ, NET_CTRL_MQ_PAIRS, (uint8_t)n, (uint8_t)(n >> 8)};
-	struct eg_buf b[] = {EG_OUT(req, 2), EG_OUT(req + 2, 2), EG_IN(1)};
-	struct eg_used u;
-	uint8_t ack = 0xff;
-
-	(void)eg_add_chain(f->g, Q_CTRL, b, 3);
-	eg_kick(f->g, Q_CTRL);
-	assert_true(eg_used_next(f->g, Q_CTRL, &u));
-	assert_int_equal(u.len, 1);
-	eg_get(f->g, b[2].addr, &ack, 1);
-	return ack == NET_CTRL_OK;
-}
 
 /* --- what it says of itself ------------------------------------------------------------------ */
 
@@ -226,6 +81,31 @@ static void test_offloads_follow_the_driver(void **state)
 }
 
 /* --- receiving ------------------------------------------------------------------------------- */
+
+/* One frame the guest received: checks the header and the bytes. Return: buffers it took. */
+static unsigned guest_has(struct fixture *f, unsigned pair, const uint64_t *addr, uint32_t buf_len,
+			  size_t len, unsigned seed)
+{
+	static uint8_t got[HDR + NET_FRAME_MAX];
+	static uint8_t want[NET_FRAME_MAX];
+	struct eg_used u;
+	size_t have = 0;
+	unsigned n = 0;
+
+	fill(want, len, seed);
+	while (have < HDR + len) {
+		assert_true(eg_used_next(f->g, VIRTIO_NET_Q_RX(pair), &u));
+		assert_true(u.len <= buf_len);
+		eg_get(f->g, addr[n], got + have, u.len);
+		lies_check_guards(f->g, addr[n], buf_len);
+		have += u.len;
+		n++;
+	}
+	assert_int_equal(have, HDR + len);
+	assert_memory_equal(got + HDR, want, len);
+	assert_int_equal(got[10] | got[11] << 8, n);
+	return n;
+}
 
 static void test_small_frames(void **state)
 {
@@ -778,139 +658,6 @@ static void test_reset_forgets_buffers(void **state)
 	assert_int_equal(guest_has(f, 0, fresh, RX_BUF, 60, 2), 1);
 }
 
-/* --- pairs that the kernel serves ------------------------------------------------------------ */
-
-static struct {
-	bool running[PAIRS];
-	bool attached[PAIRS];
-	unsigned n_starts;
-	unsigned n_stops;
-	uint64_t features;
-	struct virtq_layout rx;
-	int start_rc[PAIRS];
-	int attach_rc;
-} kern;
-
-static int kern_start(void *ctx, unsigned pair, const struct virtq_layout l[2], uint64_t features)
-{
-	(void)ctx;
-	assert_false(kern.running[pair]);
-	assert_true(l[0].ready && l[1].ready);
-	kern.rx = l[0];
-	kern.features = features;
-	kern.n_starts++;
-	kern.running[pair] = kern.start_rc[pair] == 0;
-	return kern.start_rc[pair];
-}
-
-static void kern_stop(void *ctx, unsigned pair)
-{
-	(void)ctx;
-	assert_true(kern.running[pair]);
-	kern.running[pair] = false;
-	kern.n_stops++;
-}
-
-static int kern_attach(void *ctx, unsigned pair, bool on)
-{
-	(void)ctx;
-	assert_true(kern.attached[pair] != on);
-	kern.attached[pair] = kern.attach_rc == 0 ? on : kern.attached[pair];
-	return kern.attach_rc;
-}
-
-static const struct virtio_net_kernel kern_ops = {
-	.start = kern_start, .stop = kern_stop, .attach = kern_attach};
-
-static int setup_kernel(void **state)
-{
-	struct virtio_net_config cfg = {.mtu = MTU, .n_pairs = PAIRS, .kernel = &kern_ops};
-	struct fixture *f;
-
-	memset(&kern, 0, sizeof(kern));
-	memset(kern.attached, 1, sizeof(kern.attached)); /* as taps come */
-	if (setup(state) != 0) {
-		return -1;
-	}
-	f = *state;
-	virtio_net_destroy(f->net);
-	assert_int_equal(virtio_net_create(eg_mem(f->g), &cfg, &f->net), 0);
-	f->dev = virtio_net_dev(f->net);
-	return 0;
-}
-
-static void test_the_kernel_serves_the_pairs(void **state)
-{
-	struct fixture *f = *state;
-	uint64_t addr[2];
-	uint32_t irq = 0;
-
-	assert_int_equal(f->dev->kernel_queues, (1u << 2 * PAIRS) - 1);
-	start(f, EG_ALL_OFFERED);
-	assert_int_equal(kern.n_starts, PAIRS);
-	assert_int_equal(kern.rx.size, 256);
-	assert_true(kern.features & NETF_MRG_RXBUF);
-	assert_true(kern.attached[0] && !kern.attached[1] && !kern.attached[2]);
-	/* nothing of it is ours any more */
-	assert_int_equal(virtio_net_wants(f->net, 0), 0);
-	guest_gives(f, 0, 2, RX_BUF, addr);
-	host_sends(f, 0, 60, 0);
-	virtio_net_event(f->net, 0, EPOLLIN | EPOLLOUT);
-	assert_int_equal(eg_used_idx(f->g, VIRTIO_NET_Q_RX(0)), 0);
-	/* whoever asks for the interrupt's cause is sent to the queues, each time */
-	for (unsigned i = 0; i < 2; i++) {
-		virtio_mmio_read(f->dev, 0x60, &irq, sizeof(irq));
-		assert_int_equal(irq & VIRTIO_IRQ_QUEUE, VIRTIO_IRQ_QUEUE);
-		virtio_mmio_write(f->dev, 0x64, &irq, sizeof(irq));
-	}
-	/* but the control queue is */
-	assert_true(set_pairs(f, PAIRS));
-	assert_true(kern.attached[0] && kern.attached[1] && kern.attached[2]);
-	assert_true(set_pairs(f, 2));
-	assert_true(kern.attached[1] && !kern.attached[2]);
-	kern.attach_rc = -EIO;
-	assert_false(set_pairs(f, 1));
-	kern.attach_rc = 0;
-
-	eg_reset(f->g);
-	assert_int_equal(kern.n_stops, PAIRS);
-	start(f, EG_ALL_OFFERED);
-	assert_int_equal(kern.n_starts, 2 * PAIRS);
-	assert_true(kern.attached[0] && !kern.attached[1] && !kern.attached[2]);
-	virtio_net_destroy(f->net); /* the VM ends without a reset */
-	f->net = NULL;
-	assert_int_equal(kern.n_stops, 2 * PAIRS);
-}
-
-static void test_a_kernel_that_will_not(void **state)
-{
-	struct fixture *f = *state;
-
-	kern.start_rc[1] = -EFAULT;
-	assert_false(eg_start(f->g, f->dev, EG_ALL_OFFERED, 256));
-	assert_true(eg_needs_reset(f->g));
-	assert_int_equal(kern.n_stops, 1); /* the first one's */
-	kern.start_rc[1] = 0;
-	start(f, EG_ALL_OFFERED);
-	kern.attach_rc = -EIO;
-	eg_reset(f->g);
-	assert_int_equal(kern.n_stops, 1 + PAIRS);
-	assert_true(eg_start(f->g, f->dev, EG_ALL_OFFERED, 256)); /* they are attached as needed */
-}
-
-static void test_a_fault_stops_the_kernel(void **state)
-{
-	struct fixture *f = *state;
-	struct eg_buf b = EG_IN(1);
-
-	start(f, EG_ALL_OFFERED);
-	(void)eg_add_chain(f->g, Q_CTRL, &b, 1);
-	eg_kick(f->g, Q_CTRL);
-	assert_true(eg_needs_reset(f->g));
-	assert_int_equal(kern.n_stops, PAIRS);
-}
-
-#define K(fn) cmocka_unit_test_setup_teardown(fn, setup_kernel, teardown)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -940,9 +687,6 @@ int main(void)
 		T(test_lies_when_sending),
 		T(test_lies_when_receiving),
 		T(test_reset_forgets_buffers),
-		K(test_the_kernel_serves_the_pairs),
-		K(test_a_kernel_that_will_not),
-		K(test_a_fault_stops_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
