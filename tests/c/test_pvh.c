@@ -15,18 +15,8 @@
 #include "base/checked.h"
 #include "fake_kernel.h"
 #include "pvh/start_info.h"
+#include "ram_fixture.h"
 #include "vmm/memlayout.h"
-
-static struct gmem *make_ram(uint64_t bytes)
-{
-	struct gmem *m = NULL;
-	int fd = gmem_memfd(bytes);
-
-	assert_true(fd >= 0);
-	assert_int_equal(gmem_map(fd, bytes, &m), 0);
-	close(fd);
-	return m;
-}
 
 static int make_kernel(void)
 {

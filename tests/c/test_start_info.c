@@ -8,21 +8,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/bytes.h"
-
-static struct gmem *make_ram(uint64_t bytes)
-{
-	struct gmem *m = NULL;
-	int fd = gmem_memfd(bytes);
-
-	assert_true(fd >= 0);
-	assert_int_equal(gmem_map(fd, bytes, &m), 0);
-	close(fd);
-	return m;
-}
+#include "ram_fixture.h"
 
 static void check_map(uint64_t ram, unsigned n_expected)
 {

@@ -7,23 +7,13 @@
 #include <linux/vhost_types.h>
 #include <unistd.h>
 
+#include "ram_fixture.h"
 #include "vmm/memlayout.h"
 #include "vmm/vhost.h"
 
-static struct gmem *map(uint64_t bytes)
-{
-	struct gmem *m = NULL;
-	int fd = gmem_memfd(bytes);
-
-	assert_true(fd >= 0);
-	assert_int_equal(gmem_map(fd, bytes, &m), 0);
-	close(fd);
-	return m;
-}
-
 static void all_of_ram_is_told(void **state)
 {
-	struct gmem *m = map(4 * ML_GIB);
+	struct gmem *m = make_ram(4 * ML_GIB);
 	uint64_t room[64];
 	struct vhost_memory *table = (struct vhost_memory *)room;
 
@@ -44,7 +34,7 @@ static void all_of_ram_is_told(void **state)
 
 static void rings_are_told_as_our_addresses(void **state)
 {
-	struct gmem *m = map(ML_RAM_MIN);
+	struct gmem *m = make_ram(ML_RAM_MIN);
 	struct virtq_layout l = {
 		.size = 256, .ready = 1, .desc = 0x100000, .avail = 0x102000, .used = 0x103000};
 	const uint8_t *host = gmem_region(m, 0)->host;
@@ -79,7 +69,7 @@ static void rings_are_told_as_our_addresses(void **state)
 static void what_is_no_vhost_is_refused(void **state)
 {
 	struct virtq_layout l[VHOST_QUEUES] = {{.size = 0}};
-	struct gmem *m = map(ML_RAM_MIN);
+	struct gmem *m = make_ram(ML_RAM_MIN);
 	const int kick[VHOST_QUEUES] = {-1, -1};
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 

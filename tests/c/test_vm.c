@@ -20,6 +20,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "ram_fixture.h"
 #include "vmm/bus.h"
 #include "vmm/kvm.h"
 #include "vmm/kvm_probe.h"
@@ -88,12 +89,9 @@ static void machine_make(struct machine *t, unsigned n_vcpus, const void *code, 
 {
 	struct vm_config cfg = {
 		.kvm_fd = kvm_fd, .n_vcpus = n_vcpus, .vcpu_init = init, .vcpu_init_ctx = ctx};
-	int fd = gmem_memfd(RAM);
 
 	memset(t, 0, sizeof(*t));
-	assert_true(fd >= 0);
-	assert_int_equal(gmem_map(fd, RAM, &t->mem), 0);
-	close(fd);
+	t->mem = make_ram(RAM);
 	assert_int_equal(gmem_write(t->mem, gpa(CODE), code, len), 0);
 	cfg.mem = t->mem;
 	assert_int_equal(vm_create(&cfg, &t->vm), 0);
