@@ -206,8 +206,35 @@ static void every_call_is_decided_as_listed(void **state)
 	}
 }
 
-static void test_rule(enum sbx_role role, const struct sbx_filter *f, const struct sbx_rule *rule,
-		      uint64_t *random)
+typedef void rule_fn(enum sbx_role role, const struct sbx_filter *f, const struct sbx_rule *rule,
+		     uint64_t *random);
+
+/* Each rule by hand of a role, against a filter. */
+static void each_rule(enum sbx_role role, const struct sbx_filter *f, uint64_t *random, rule_fn *fn)
+{
+	const struct sbx_role_def *def = &sbx_role_defs[role];
+
+	for (size_t p = 0; p < SBX_ROLE_PARTS; p++) {
+		for (size_t i = 0; i < def->by_hand[p].n; i++) {
+			fn(role, f, &def->by_hand[p].rules[i], random);
+		}
+	}
+}
+
+/* Each rule by hand of each role, against the role's own filter. */
+static void each_rule_of_all(uint64_t random, rule_fn *fn)
+{
+	for (unsigned role = 0; role < SBX_ROLE_COUNT; role++) {
+		struct sbx_filter f;
+
+		build(role, &f);
+		each_rule(role, &f, &random, fn);
+		sbx_filter_finish(&f);
+	}
+}
+
+static void decide_bits(enum sbx_role role, const struct sbx_filter *f, const struct sbx_rule *rule,
+			uint64_t *random)
 {
 	uint64_t args[N_ARGS];
 
@@ -227,21 +254,8 @@ static void test_rule(enum sbx_role role, const struct sbx_filter *f, const stru
 
 static void arguments_are_decided_as_listed(void **state)
 {
-	uint64_t random = 88172645463325252ull;
-
 	(void)state;
-	for (unsigned role = 0; role < SBX_ROLE_COUNT; role++) {
-		const struct sbx_role_def *def = &sbx_role_defs[role];
-		struct sbx_filter f;
-
-		build(role, &f);
-		for (size_t p = 0; p < SBX_ROLE_PARTS; p++) {
-			for (size_t i = 0; i < def->by_hand[p].n; i++) {
-				test_rule(role, &f, &def->by_hand[p].rules[i], &random);
-			}
-		}
-		sbx_filter_finish(&f);
-	}
+	each_rule_of_all(88172645463325252ull, decide_bits);
 }
 
 /* One argument of a satisfied rule with other words: the right half with each wrong other half. */
@@ -263,32 +277,35 @@ static void try_words(enum sbx_role role, const struct sbx_filter *f, const stru
 	args[arg->index] = right;
 }
 
+static void decide_halves(enum sbx_role role, const struct sbx_filter *f,
+			  const struct sbx_rule *rule, uint64_t *random)
+{
+	uint64_t args[N_ARGS];
+
+	satisfy(rule, args, random);
+	for (unsigned i = 0; i < rule->n_args; i++) {
+		try_words(role, f, rule, &rule->args[i], args);
+	}
+}
+
 /*
  * libseccomp before 2.6.1 could merge 64-bit comparisons of several rules into one that lets
  * more through: by the wrong half of an argument. So: all halves beside each value of each role.
  */
 static void halves_of_arguments_are_told_apart(void **state)
 {
-	uint64_t random = 6364136223846793005ull;
-
 	(void)state;
-	for (unsigned role = 0; role < SBX_ROLE_COUNT; role++) {
-		const struct sbx_role_def *def = &sbx_role_defs[role];
-		struct sbx_filter f;
+	each_rule_of_all(6364136223846793005ull, decide_halves);
+}
 
-		build(role, &f);
-		for (size_t p = 0; p < SBX_ROLE_PARTS; p++) {
-			for (size_t i = 0; i < def->by_hand[p].n; i++) {
-				const struct sbx_rule *rule = &def->by_hand[p].rules[i];
-				uint64_t args[N_ARGS];
-
-				satisfy(rule, args, &random);
-				for (unsigned a = 0; a < rule->n_args; a++) {
-					try_words(role, &f, rule, &rule->args[a], args);
-				}
-			}
-		}
-		sbx_filter_finish(&f);
+static void check_width(enum sbx_role role, const struct sbx_filter *f, const struct sbx_rule *rule,
+			uint64_t *random)
+{
+	(void)role;
+	(void)f;
+	(void)random;
+	if (rule->nr == __NR_ioctl || rule->nr == __NR_fcntl || rule->nr == __NR_madvise) {
+		assert_int_equal(rule->args[0].mask, 0xffffffffu);
 	}
 }
 
@@ -296,20 +313,7 @@ static void halves_of_arguments_are_told_apart(void **state)
 static void request_numbers_have_32_bits(void **state)
 {
 	(void)state;
-	for (unsigned role = 0; role < SBX_ROLE_COUNT; role++) {
-		const struct sbx_role_def *def = &sbx_role_defs[role];
-
-		for (size_t p = 0; p < SBX_ROLE_PARTS; p++) {
-			for (size_t i = 0; i < def->by_hand[p].n; i++) {
-				const struct sbx_rule *rule = &def->by_hand[p].rules[i];
-
-				if (rule->nr == __NR_ioctl || rule->nr == __NR_fcntl ||
-				    rule->nr == __NR_madvise) {
-					assert_int_equal(rule->args[0].mask, 0xffffffffu);
-				}
-			}
-		}
-	}
+	each_rule_of_all(1, check_width);
 }
 
 static void other_architectures_are_refused(void **state)
@@ -358,6 +362,16 @@ static void no_role_has_a_forbidden_call(void **state)
 	}
 }
 
+static void check_allowed(enum sbx_role role, const struct sbx_filter *f,
+			  const struct sbx_rule *rule, uint64_t *random)
+{
+	uint64_t args[N_ARGS];
+
+	(void)role;
+	satisfy(rule, args, random);
+	assert_int_equal(decide(f, rule->nr, args), SECCOMP_RET_ALLOW);
+}
+
 /* A filter on top of another can only take away: what a vCPU may, its base must allow. */
 static void start_filter_covers_both_later_ones(void **state)
 {
@@ -370,14 +384,8 @@ static void start_filter_covers_both_later_ones(void **state)
 	for (size_t l = 0; l < VR_ARRAY_SIZE(later); l++) {
 		const struct sbx_role_def *def = &sbx_role_defs[later[l]];
 
+		each_rule(later[l], &start, &random, check_allowed);
 		for (size_t p = 0; p < SBX_ROLE_PARTS; p++) {
-			for (size_t i = 0; i < def->by_hand[p].n; i++) {
-				uint64_t args[N_ARGS];
-
-				satisfy(&def->by_hand[p].rules[i], args, &random);
-				assert_int_equal(decide(&start, def->by_hand[p].rules[i].nr, args),
-						 SECCOMP_RET_ALLOW);
-			}
 			for (size_t i = 0; i < def->declared[p].n; i++) {
 				int nr = def->declared[p].nrs[i];
 				const uint64_t zeros[N_ARGS] = {0};
