@@ -108,13 +108,14 @@ static void quiesce(struct virtio_dev *dev)
 	virtio_mmio_write(dev, REG_STATUS, &zero, sizeof(zero));
 }
 
-static void remove_devices(struct vm *vm)
+/*
+ * Their eventfds go with the VM: KVM waits for a grace period for each that is taken away from a
+ * living one, and for one in all when its fd is closed.
+ */
+static void quiesce_devices(struct vm *vm)
 {
 	while (vm->n_devs > 0) {
-		unsigned slot = --vm->n_devs;
-
-		quiesce(vm->dev[slot]);
-		irq_device_del(vm->fd, vm->dev[slot], slot_base(slot), ML_IRQ_BASE + slot);
+		quiesce(vm->dev[--vm->n_devs]);
 	}
 }
 
@@ -301,7 +302,7 @@ void vm_destroy(struct vm *vm)
 	if (vm->vcpus) {
 		vm_stop(vm);
 	}
-	remove_devices(vm);
+	quiesce_devices(vm);
 	vcpus_destroy(vm->vcpus);
 	vr_close_reset(&vm->fd);
 	free(vm);

@@ -6,9 +6,9 @@
  *   vm_create -> vm_add_device (each) -> pvh_load into the gmem ->
  *   vm_set_entry -> (sandbox narrows) -> vm_start -> ... -> vm_stop -> vm_destroy
  * vm_start() freezes the buses. vm_stop() returns when every vCPU thread has
- * left guest mode and ended; then devices are quiesced, ioeventfds and irqfds
- * unregistered, and only then may memory be unmapped (vm_destroy does it in
- * that order, and never unmaps the gmem: its owner does).
+ * left guest mode and ended; then devices are quiesced, the VM with its
+ * ioeventfds and irqfds is closed, and only then may memory be unmapped
+ * (vm_destroy does it in that order, and never unmaps the gmem: its owner does).
  *
  * Threads: all functions are for the one thread that created the VM.
  */
@@ -116,7 +116,7 @@ int vm_pause(struct vm *vm) __attribute__((warn_unused_result));
 int vm_resume(struct vm *vm) __attribute__((warn_unused_result));
 /** vm_stop() - end the vCPU threads, wait for them; idempotent. Not with a device lock held */
 void vm_stop(struct vm *vm);
-/** vm_destroy() - stop, reset and unregister the devices (they must still exist); NULL is fine */
+/** vm_destroy() - stop, reset the devices (they must still exist), close; NULL is fine */
 void vm_destroy(struct vm *vm);
 
 #endif /* VMM_VM_H */
