@@ -6,7 +6,8 @@
 # Inside the machine of tests/vm/run. Every candidate runs the same static program from
 # the same root file system: crun as a plain container, volt-runc in its VM, QEMU's
 # microvm with our kernel and an initramfs that holds the program. Times are from the
-# start of the command to its end; numbers of an emulated machine compare within one run only.
+# start of the command to its end. An emulated machine's are counted instructions, one a
+# nanosecond (tests/vm/run --counted), and the waiting in between.
 #
 # environment: BUILD, RUNS (default 5)
 set -eu
@@ -21,7 +22,12 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/b/rootfs" "$work/state"
 chmod 700 "$work/state"
 tar -C "$work/b/rootfs" -xf "$BUILD/images/busybox.tar"
-gojq '.process.args = ["true"]' tests/bats/testdata/config.json > "$work/b/config.json"
+
+# set_args ARG... - the container's process
+set_args() {
+	# shellcheck disable=SC2016 # gojq's own variable
+	gojq '.process.args = $ARGS.positional' tests/bats/testdata/config.json --args "$@" > "$work/b/config.json"
+}
 
 # An initramfs whose init is the same busybox, powering off at once.
 initramfs() {
@@ -33,11 +39,11 @@ initramfs() {
 }
 
 run_crun() {
-	crun --root "$work/crun" --cgroup-manager cgroupfs run --bundle "$work/b" "bench$1" < /dev/null
+	crun --root "$work/crun" --cgroup-manager cgroupfs run --bundle "$work/b" bench < /dev/null
 }
 
 run_volt() {
-	"$volt" --root "$work/state" run --bundle "$work/b" "bench$1" < /dev/null
+	"$volt" --root "$work/state" run --bundle "$work/b" bench < /dev/null
 }
 
 run_qemu() {
@@ -46,15 +52,18 @@ run_qemu() {
 		-initrd "$work/ir.cpio" -append "quiet panic=-1 reboot=t rdinit=/init" < /dev/null > /dev/null 2>&1
 }
 
-# median NAME - milliseconds of RUNS runs of run_NAME
+# once NAME - a run of run_NAME, its microseconds on a line of NAME's own file
+once() {
+	local start end
+	start=$(date +%s%N)
+	"run_$1" > /dev/null 2>&1 || echo "bench: $1 failed" >&2
+	end=$(date +%s%N)
+	echo $(((end - start) / 1000)) >> "$work/$1.us"
+}
+
+# median NAME - milliseconds; the first run, which reads files for all, doesn't count
 median() {
-	local i start end
-	for i in $(seq 1 "$RUNS"); do
-		start=$(date +%s%N)
-		"run_$1" "$i" > /dev/null 2>&1 || echo "bench: $1 failed" >&2
-		end=$(date +%s%N)
-		echo $(((end - start) / 1000000))
-	done | sort -n | sed -n "$(((RUNS + 1) / 2))p"
+	tail -n +2 "$work/$1.us" | sort -n | sed -n "$(((RUNS + 1) / 2))p" | awk '{printf "%.1f", $1 / 1000}'
 }
 
 # private_kib PID - memory of a process that is its own, guest RAM (the memfd) left out
@@ -62,11 +71,13 @@ private_kib() {
 	awk '/^[0-9a-f]+-/ {ram = /memfd:/} /^Private_/ && !ram {sum += $2} END {print sum}' "/proc/$1/smaps"
 }
 
-memory() {
+# What a VM costs that does nothing, and what it took to get there.
+one_vm() {
 	local role
-	gojq '.process.args = ["sleep", "1000"]' tests/bats/testdata/config.json > "$work/b/config.json"
-	"$volt" --root "$work/state" create --bundle "$work/b" mem < /dev/null > /dev/null 2>&1
+	set_args sleep 1000
+	"$volt" --debug --log "$work/log" --root "$work/state" create --bundle "$work/b" mem < /dev/null > /dev/null 2>&1
 	"$volt" --root "$work/state" start mem
+	echo "exits from guest mode up to the agent's hello: $(sed -n 's/.*timeline: \([0-9]*\) exits.*/\1/p' "$work/log")"
 	for role in shim vmm fs; do
 		printf '%-6s %6s KiB private, guest RAM left out\n' "$role" \
 			"$(private_kib "$(pgrep -f "^volt-$role: mem")")"
@@ -74,16 +85,30 @@ memory() {
 	"$volt" --root "$work/state" delete --force mem
 }
 
+sizes() {
+	strip -o "$work/volt-runc" "$volt"
+	printf '%-22s %6d KiB\n' "volt-runc, stripped" $(($(stat -c %s "$work/volt-runc") / 1024)) \
+		"agent" $(($(stat -c %s "$BUILD/guest/agent") / 1024)) \
+		"guest kernel" $(($(stat -c %s "$BUILD/guest/vmlinux") / 1024))
+}
+
+set_args true
 initramfs
+for _ in $(seq 0 "$RUNS"); do
+	# taking turns: what else the host does hits all of them
+	once crun
+	once volt
+	once qemu
+done
 crun_ms=$(median crun)
 volt_ms=$(median volt)
 qemu_ms=$(median qemu)
 {
 	echo "start to end of /bin/true, median of $RUNS runs"
-	printf '%-22s %6d ms   1.0\n' crun "$crun_ms"
-	printf '%-22s %6d ms %5.1f\n' volt-runc "$volt_ms" "$(gojq -n "$volt_ms / $crun_ms")"
-	printf '%-22s %6d ms %5.1f\n' "QEMU microvm (no fs)" "$qemu_ms" "$(gojq -n "$qemu_ms / $crun_ms")"
+	printf '%-22s %8.1f ms   1.0\n' crun "$crun_ms"
+	printf '%-22s %8.1f ms %5.1f\n' volt-runc "$volt_ms" "$(gojq -n "$volt_ms / $crun_ms")"
+	printf '%-22s %8.1f ms %5.1f\n' "QEMU microvm (no fs)" "$qemu_ms" "$(gojq -n "$qemu_ms / $crun_ms")"
 	printf 'volt-runc to QEMU microvm: %.2f\n\n' "$(gojq -n "$volt_ms / $qemu_ms")"
-	memory
+	one_vm
+	sizes
 } | tee "$out"
-BUILD=$BUILD tests/bench/net.sh | tee -a "$out"
