@@ -354,7 +354,7 @@ vm-shell: all images
 .PHONY: bench
 bench: all images
 	$(Q)mkdir -p $(BUILD)/results
-	$(Q)tests/vm/run --counted --share $(CURDIR)/$(BUILD)/results --env BUILD=$(BUILD) -- tests/bench/run.sh
+	$(Q)tests/bench/start.sh $(BUILD)
 	$(Q)tests/vm/run --env BUILD=$(BUILD) -- tests/bench/net.sh | tee -a $(BUILD)/results/bench.txt
 
 # ---- packages -----------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # What create says, and leaves, when the host or the installation can't run a guest.
+# as long as: 4
 
 load helpers
 

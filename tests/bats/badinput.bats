@@ -4,6 +4,7 @@
 #
 # None of these starts a VM, so each test has many cases. That every field of config.json is
 # checked is proven by tests/c/test_bad_input.c; here is what only the program as a whole shows.
+# as long as: 14
 
 load helpers
 

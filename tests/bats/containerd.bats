@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Through containerd and its shim for runc, with ctr's --runc-binary.
+# as long as: 14
 
 load helpers
 

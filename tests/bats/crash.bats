@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # kill -9 of anything at any time: state tells the truth, delete --force leaves nothing.
+# as long as: 12
 
 load helpers
 

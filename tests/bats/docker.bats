@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Through docker: its daemon, its containerd, its network hook.
+# as long as: 23
 
 load helpers
 

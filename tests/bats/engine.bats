@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # What engines build on the runtime: image builds, health checks, pods, copies, restarts.
+# as long as: 28
 
 load helpers
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Roles that were taken over: a build of the runtime whose roles try to get out of their cages,
 # and what a caller's image, descriptors, environment and state directory could do to them.
-# as long as: 8
 
 load helpers
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Guests that attack: a kernel of our own that has nothing else to do (tests/guests), and storms in a container.
-# as long as: 12
+# as long as: 8
 
 load helpers
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The virtual machine as seen from inside: memory, processors, devices, users, namespaces.
+# as long as: 14
 
 load helpers
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Many containers: one after another, and at once.
-# as long as: 30
+# as long as: 22
 
 load helpers
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The VM in the container's place: a network namespace as an engine prepares it, without an engine.
+# as long as: 13
 
 load helpers
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # podman's networks: what is published, named and bridged for a container works for a VM.
+# as long as: 41
 
 load helpers
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # pause, resume and ps.
+# as long as: 8
 
 load helpers
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # podman with our runtime: what a person types.
+# as long as: 6
 
 load helpers
 

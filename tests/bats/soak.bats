@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Random verbs from several callers at once, and kill -9 of anything: all answers fit together.
-# as long as: 12
+# as long as: 4
 #
 # environment: SOAK_N (containers), SOAK_SEED; `make soak` sets them
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Terminals: size, line discipline, job control, hang-up, in the foreground and through podman.
+# as long as: 7
 
 load helpers
 

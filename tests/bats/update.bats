@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # update: limits that change while the container lives.
+# as long as: 9
 
 load helpers
 
