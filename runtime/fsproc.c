@@ -234,7 +234,6 @@ static int prepare(struct fsproc *f, struct vr_err *err)
 
 noreturn void fsproc_main(const struct fs_plan *plan)
 {
-	const int std_fds[] = {0, 1, 2};
 	struct vr_err err = VR_ERR_INIT;
 	struct fsproc *f = calloc(1, sizeof(*f));
 
@@ -247,9 +246,8 @@ noreturn void fsproc_main(const struct fs_plan *plan)
 		     SIG_IGN); /* an inherited file size limit must not let the guest end us */
 	if (!f) {
 		(void)vr_err_set(&err, ENOMEM, "create the file server: out of memory");
-	} else if (sbx_null_fds(std_fds, VR_ARRAY_SIZE(std_fds)) < 0) {
-		(void)vr_err_set(&err, EIO, "open '/dev/null'");
 	} else {
+		role_stdio_null(plan->null_fd);
 		f->plan = plan;
 		(void)prepare(f, &err);
 	}

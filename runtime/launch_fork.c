@@ -82,6 +82,7 @@ static void run_fs(struct launch *l)
 		.report_fd = l->report[ROLE_FS][1],
 		.vmm_fd = l->pair_fs_vmm[0],
 		.alive_fd = l->alive_fd,
+		.null_fd = l->null_fd,
 		.ram_fd = l->ram_fd,
 		.ram_bytes = l->size.ram_bytes,
 		.wires = l->wires,

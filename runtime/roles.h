@@ -101,6 +101,7 @@ struct fs_plan {
 	int report_fd;
 	int vmm_fd;
 	int alive_fd;
+	int null_fd;
 	int ram_fd;
 	uint64_t ram_bytes;
 	struct fs_wires wires;
@@ -195,7 +196,11 @@ void role_report(int report_fd, const struct vr_err *err);
 /** role_report_read() - `create`'s side: wait. Return: 0, or what the role said */
 int role_report_read(int report_fd, const char *role, int timeout_ms, struct vr_err *err)
 	__attribute__((warn_unused_result));
-/** role_stdio_null() - fds 0, 1, 2 become @null_fd */
+/**
+ * role_stdio_null() - fds 0, 1, 2 become @null_fd
+ *
+ * A role is born in its cgroup, and that may have no devices: whoever made it opens them.
+ */
 void role_stdio_null(int null_fd);
 
 #endif /* VOLT_ROLES_H */

@@ -2,10 +2,7 @@
 /* fds.c - which descriptors a role keeps; see fds.h */
 #include "sandbox/fds.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <unistd.h>
 
 #include "base/fdio.h"
@@ -45,29 +42,4 @@ int sbx_close_fds(const int *keep, size_t n)
 		}
 		from = stop + 1;
 	}
-}
-
-int sbx_null_fds(const int *fds, size_t n)
-{
-	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	bool listed = false;
-	int ret = 0;
-	size_t i;
-
-	if (null_fd < 0) {
-		return -errno;
-	}
-	for (i = 0; ret == 0 && i < n; i++) {
-		if (fds[i] == null_fd) {
-			/* It was closed, and we got its number. */
-			listed = true;
-			ret = vr_set_cloexec(null_fd, false);
-		} else if (dup2(null_fd, fds[i]) < 0) {
-			ret = -errno;
-		}
-	}
-	if (!listed) {
-		(void)close(null_fd); /* nothing was written */
-	}
-	return ret;
 }

@@ -24,15 +24,4 @@
  */
 int sbx_close_fds(const int *keep, size_t n) __attribute__((warn_unused_result));
 
-/**
- * sbx_null_fds() - point descriptors at /dev/null
- * @fds: descriptor numbers to replace, e.g. {0, 1, 2}
- * @n:   number of entries
- *
- * Needs /dev in view: call it before the mount stages.
- *
- * Return: 0 or -errno.
- */
-int sbx_null_fds(const int *fds, size_t n) __attribute__((warn_unused_result));
-
 #endif /* SANDBOX_FDS_H */

@@ -159,26 +159,10 @@ static int close_fds(void *arg)
 	return 0;
 }
 
-static int null_fds(void *arg)
-{
-	const int in_out[] = {0, 1};
-	struct stat st;
-	char c;
-
-	(void)arg;
-	(void)close(1); /* a closed one is replaced, too */
-	CHECK(sbx_null_fds(in_out, 2) == 0);
-	CHECK(read(0, &c, 1) == 0);
-	CHECK(fstat(1, &st) == 0 && S_ISCHR(st.st_mode));
-	CHECK(fcntl(1, F_GETFD) == 0); /* not close-on-exec, like any stdout */
-	return 0;
-}
-
 static void descriptors(void **state)
 {
 	(void)state;
 	assert_child_ok(close_fds, NULL);
-	assert_child_ok(null_fds, NULL);
 }
 
 static void namespace_files_are_checked(void **state)
