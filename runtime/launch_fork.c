@@ -57,6 +57,7 @@ static void run_vmm(struct launch *l)
 		.ram_bytes = l->size.ram_bytes,
 		.n_vcpus = l->size.n_vcpus,
 		.boot_timeout_s = l->settings.boot_timeout_s,
+		.user = l->g->vmm,
 		.wires = l->wires,
 		.tty = l->spec->process && l->spec->process->terminal,
 		.stdio = {l->stdio[0], l->stdio[1], l->stdio[2]},

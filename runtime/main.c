@@ -17,6 +17,7 @@
 #include "proctitle.h"
 #include "timeline.h"
 #include "version.h"
+#include "vmm_user.h"
 
 static const struct cmd commands[] = {
 	{"checkpoint", cmd_checkpoint, NULL, 1},
@@ -131,6 +132,8 @@ static int run(struct globals *g, int argc, char **argv, struct vr_err *err)
 		 "cgroups are made by systemd"},
 		{"cgroup-manager", 0, OPT_STRING, &g->cgroup_manager,
 		 "cgroupfs, systemd or disabled"},
+		{"vmm-user", 0, OPT_STRING, &g->vmm_user,
+		 "who the vmm process is: auto (an unused id), none (the caller) or a user id"},
 		{"rootless", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
 		{"criu", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
 		{"version", 'v', OPT_SWITCH, &g->version, "print the version"},
@@ -149,6 +152,9 @@ static int run(struct globals *g, int argc, char **argv, struct vr_err *err)
 	rc = log_open(g, err);
 	if (rc == 0) {
 		rc = cgroup_manager_parse(g, err);
+	}
+	if (rc == 0) {
+		rc = vmm_user_parse(g->vmm_user, &g->vmm, err);
 	}
 	if (rc < 0) {
 		return rc;

@@ -32,7 +32,7 @@
 #include "base/err.h"
 #include "net_attach.h"
 #include "passfds.h"
-#include "sandbox/tree.h"
+#include "sandbox/sandbox.h"
 #include "vmm/virtq.h"
 
 #define FS_QUEUES 2u /* hiprio and one request queue: the server has one thread */
@@ -138,6 +138,7 @@ struct vmm_plan {
 	uint64_t ram_bytes;
 	unsigned n_vcpus;
 	uint32_t boot_timeout_s;
+	struct sbx_user user;
 	struct fs_wires wires;
 	bool tty;
 	int stdio[3];

@@ -344,7 +344,7 @@ static int narrow(struct vmproc *p, struct vr_err *err)
 		(void)close(p->plan->initramfs_fd);
 		(void)close(p->plan->kvm_fd);
 		(void)close(p->plan->ram_fd); /* it is mapped */
-		rc = sbx_stage_vmm_final(err);
+		rc = sbx_stage_vmm_final(&p->plan->user, err);
 	}
 	/* Not before: the kernel's threads would keep what we have given up. */
 	return rc == 0 ? vmproc_net_own(p, err) : rc;

@@ -9,6 +9,7 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/checked.h"
 
@@ -150,6 +151,23 @@ int sbx_no_new_code(void)
 		return -errno;
 	}
 	return 0;
+}
+
+int sbx_become(uid_t uid)
+{
+	cap_t state = cap_get_proc();
+	int ret = 0;
+
+	if (!state) {
+		return -errno;
+	}
+	/* The permitted ones survive; the effective ones are put back. */
+	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || setresgid(uid, uid, uid) < 0 ||
+	    setresuid(uid, uid, uid) < 0 || cap_set_proc(state) < 0) {
+		ret = -errno;
+	}
+	(void)cap_free(state); /* fails only for what cap_get_proc() didn't return */
+	return ret;
 }
 
 int sbx_drop_groups(void)

@@ -10,6 +10,7 @@
 #define SANDBOX_CAPS_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 /**
  * sbx_caps_keep() - give up every capability that is not listed
@@ -41,6 +42,17 @@ int sbx_undumpable(void) __attribute__((warn_unused_result));
  * Return: 0 (also where a user namespace forbids setgroups(2)) or -errno.
  */
 int sbx_drop_groups(void) __attribute__((warn_unused_result));
+
+/**
+ * sbx_become() - another user, and the group of the same number, with no way back
+ * @uid: a user id of our user namespace
+ *
+ * The capabilities stay, for sbx_caps_keep() to take: it needs one of them for that. The caller has
+ * one thread.
+ *
+ * Return: 0; -EINVAL where our user namespace has no such id; -EPERM; or another -errno.
+ */
+int sbx_become(uid_t uid) __attribute__((warn_unused_result));
 
 /**
  * sbx_no_new_code() - memory that is or was writable never becomes executable from now on

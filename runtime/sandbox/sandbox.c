@@ -204,7 +204,17 @@ int sbx_stage_vmm_mounts(struct vr_err *err)
 	return drop_groups(err);
 }
 
-int sbx_stage_vmm_final(struct vr_err *err)
+static int become(const struct sbx_user *user, struct vr_err *err)
+{
+	int ret = user->change ? sbx_become(user->uid) : 0;
+
+	if (ret < 0 && user->must) {
+		return vr_err_sys(err, ret, "sandbox: become user %u", (unsigned)user->uid);
+	}
+	return 0;
+}
+
+int sbx_stage_vmm_final(const struct sbx_user *user, struct vr_err *err)
 {
 	static const enum sbx_role roles[] = {SBX_ROLE_VMM_START, SBX_ROLE_VCPU, SBX_ROLE_VMM};
 	size_t i;
@@ -218,6 +228,10 @@ int sbx_stage_vmm_final(struct vr_err *err)
 		return ret;
 	}
 	one_malloc_arena();
+	ret = become(user, err);
+	if (ret < 0) {
+		return ret;
+	}
 	ret = drop_powers(NULL, 0, VMM_NOFILE, err);
 	if (ret < 0) {
 		return ret;

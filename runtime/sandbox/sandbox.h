@@ -74,12 +74,25 @@ void sbx_set_landlock_limit(int limit);
 int sbx_stage_vmm_mounts(struct vr_err *err) __attribute__((warn_unused_result));
 
 /**
+ * struct sbx_user - who a role is from now on
+ * @change: or it stays who it is
+ * @must:   where that is impossible (our user namespace lacks the id), give up; else stay
+ */
+struct sbx_user {
+	bool change;
+	bool must;
+	uid_t uid;
+};
+
+/**
  * sbx_stage_vmm_final() - the vmm is ready to be taken over by its guest
+ * @user: who it becomes
+ * @err:  filled on failure
  *
  * When:    the guest is loaded, before any vCPU thread is made.
  * Has:     all capabilities, in an empty world.
- * Should:  drop all capabilities, set no_new_privs, limits and "not dumpable";
- *          Landlock that allows nothing; the filter of SBX_ROLE_VMM_START; compile
+ * Should:  become its user; drop all capabilities, set no_new_privs, limits and "not
+ *          dumpable"; Landlock that allows nothing; the filter of SBX_ROLE_VMM_START; compile
  *          those of SBX_ROLE_VCPU and SBX_ROLE_VMM; keep malloc to one arena (a
  *          second one would read files in /proc and /sys).
  * Mustn't: forbid making threads yet.
@@ -88,7 +101,8 @@ int sbx_stage_vmm_mounts(struct vr_err *err) __attribute__((warn_unused_result))
  *
  * Return: 0 or a negative errno value.
  */
-int sbx_stage_vmm_final(struct vr_err *err) __attribute__((warn_unused_result));
+int sbx_stage_vmm_final(const struct sbx_user *user, struct vr_err *err)
+	__attribute__((warn_unused_result));
 
 /**
  * sbx_stage_vmm_started() - the calling (main) thread gives up what threads needed

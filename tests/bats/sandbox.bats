@@ -76,8 +76,11 @@ profile_holds() {
 	# a vCPU thread has the start's filter and its own; the main thread likewise
 	[ "$(of vmm '.seccompFilters >= 2')" = true ]
 	[ "$(gojq '[.threads[] | select(.role == "vmm")] | length' "$BATS_TEST_TMPDIR/json")" -ge 2 ]
-	# an empty root
+	# an empty root, and a user that nobody else is
 	[ "$(of vmm .mounts)" = 1 ]
+	[[ $(of vmm .uid) =~ ^[0-9]+$ ]] # all threads the same
+	[ "$(of vmm .uid)" -ge $((0x70000000)) ]
+	[ "$(of shim .uid)" = 0 ]
 	for role in vmm fs; do
 		[[ " $(of $role '.namespaces | join(" ")') " == *" mnt "* ]]
 		[[ " $(of $role '.namespaces | join(" ")') " == *" net "* ]]
@@ -92,4 +95,21 @@ profile_holds() {
 	volt delete c1
 	say_run volt sandbox --show c1
 	[[ $output == *"container does not exist"* ]]
+}
+
+@test "--vmm-user says who the vmm is, and devices work for whoever it is" {
+	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'echo in > /made && cat /made'
+	say_run volt --vmm-user nobody run --bundle "$BATS_TEST_TMPDIR/b" c1
+	[ "$status" -ne 0 ]
+	[[ $output == *"option '--vmm-user': 'nobody' is neither auto, none nor a user id"* ]]
+	say_run volt --vmm-user 12345 run --bundle "$BATS_TEST_TMPDIR/b" c1
+	[ "$status" -eq 0 ]
+	[ "$output" = in ]
+	[ "$(stat -c %u "$BATS_TEST_TMPDIR/b/rootfs/made")" = 0 ]
+
+	make_bundle "$BATS_TEST_TMPDIR/d" sleep 1000
+	volt --vmm-user none create --bundle "$BATS_TEST_TMPDIR/d" c1 < /dev/null > /dev/null 2>&1
+	[ "$(stat -c %u "/proc/$(role_pid fs c1)")" = 0 ]
+	volt sandbox --show c1 --format json > "$BATS_TEST_TMPDIR/json"
+	[ "$(of vmm .uid)" = 0 ]
 }

@@ -17,12 +17,16 @@
 #define TESTS_C_EVIL_CAGE_H
 
 #include "evil_role.h"
+#include "sandbox/sandbox.h"
 
 /** EVIL_NOT_READY - exit status of a child that didn't get as far as its attempt */
 #define EVIL_NOT_READY 250
 
 /** EVIL_ATTEMPTS_MAX - room for results; evil_n_attempts is less */
 #define EVIL_ATTEMPTS_MAX 200
+
+/** evil_vmm_user - whom the vmm is where it is tried out, as --vmm-user would choose */
+static const struct sbx_user evil_vmm_user = {.change = true, .must = true, .uid = 0x70012345};
 
 /**
  * struct evil_place - where attempts are made

@@ -27,7 +27,7 @@ static int stage_vmm(enum evil_stage stage)
 	if (stage == EVIL_VMM_MOUNTS) {
 		return 0;
 	}
-	STAGE(sbx_stage_vmm_final(&err));
+	STAGE(sbx_stage_vmm_final(&evil_vmm_user, &err));
 	if (stage == EVIL_VMM_STARTED) {
 		STAGE(sbx_stage_vmm_started(&err));
 	}

@@ -124,13 +124,16 @@ static void assert_capabilities(const struct subject *s, uint64_t caps)
 
 /* ---- vmm ---- */
 
+/* With this one, what holds the others off is not just that they are others. */
+static const struct sbx_user root;
+
 static int enter_vmm(void)
 {
 	static const gid_t groups[] = {1, 2};
 
 	CHECK(setgroups(2, groups) == 0);
 	STAGE(sbx_stage_vmm_mounts(&err));
-	STAGE(sbx_stage_vmm_final(&err));
+	STAGE(sbx_stage_vmm_final(&root, &err));
 	STAGE(sbx_stage_vmm_started(&err));
 	return 0;
 }
@@ -176,6 +179,74 @@ static void vmm_has_no_power(void **state)
 	subject_end(&s);
 }
 
+#define SOMEBODY 0x70012345u
+
+static int enter_vmm_as_somebody(void)
+{
+	static const struct sbx_user somebody = {.change = true, .must = true, .uid = SOMEBODY};
+
+	STAGE(sbx_stage_vmm_mounts(&err));
+	STAGE(sbx_stage_vmm_final(&somebody, &err));
+	return 0;
+}
+
+static void vmm_is_another_user(void **state)
+{
+	char text[8192];
+	char want[64];
+	struct subject s;
+
+	(void)state;
+	require_root();
+	subject_start(&s, enter_vmm_as_somebody);
+	assert_capabilities(&s, 0);
+	read_proc(&s, "status", text, sizeof(text));
+	(void)snprintf(want, sizeof(want), "Uid:\t%u\t%u\t%u\t%u\n", SOMEBODY, SOMEBODY, SOMEBODY,
+		       SOMEBODY);
+	assert_non_null(strstr(text, want));
+	want[0] = 'G';
+	assert_non_null(strstr(text, want));
+	assert_non_null(strstr(text, "Groups:\t \n"));
+	subject_end(&s);
+}
+
+static int put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n = write(fd, text, strlen(text));
+
+	(void)close(fd);
+	return n == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+/* Our user namespace has one id: whoever insists on another fails, who doesn't stays. */
+static int vmm_without_ids(void *arg)
+{
+	struct sbx_user user = {.change = true, .uid = SOMEBODY};
+	struct vr_err why = VR_ERR_INIT;
+
+	(void)arg;
+	CHECK(unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0);
+	CHECK(put("/proc/self/uid_map", "0 0 1") == 0);
+	CHECK(put("/proc/self/setgroups", "deny") == 0);
+	CHECK(put("/proc/self/gid_map", "0 0 1") == 0);
+	STAGE(sbx_stage_vmm_mounts(&err));
+	user.must = true;
+	CHECK(sbx_stage_vmm_final(&user, &why) == -EINVAL);
+	CHECK(strstr(why.msg, "become user 1879122757"));
+	user.must = false;
+	STAGE(sbx_stage_vmm_final(&user, &err));
+	CHECK(prctl(PR_SET_NAME, "vmm") == 0);
+	return 0;
+}
+
+static void vmm_stays_where_ids_are_missing(void **state)
+{
+	(void)state;
+	require_root();
+	assert_child_ok(vmm_without_ids, NULL);
+}
+
 static int vmm_final_status(void *arg)
 {
 	int limit = *(const int *)arg;
@@ -185,7 +256,7 @@ static int vmm_final_status(void *arg)
 	CHECK(!st->done && !st->seccomp && st->landlock_abi == 0);
 	sbx_set_landlock_limit(limit);
 	STAGE(sbx_stage_vmm_mounts(&err));
-	STAGE(sbx_stage_vmm_final(&err));
+	STAGE(sbx_stage_vmm_final(&root, &err));
 	CHECK(st->done && st->seccomp == sbx_seccomp_enforced());
 	CHECK(st->landlock_abi == expected);
 	CHECK(prctl(PR_SET_NAME, "vmm") == 0);
@@ -210,7 +281,7 @@ static int vmm_opens(void *arg)
 {
 	sbx_set_landlock_limit(*(const int *)arg);
 	STAGE(sbx_stage_vmm_mounts(&err));
-	STAGE(sbx_stage_vmm_final(&err));
+	STAGE(sbx_stage_vmm_final(&root, &err));
 	CHECK(open("/", O_RDONLY) < 0);
 	return 0;
 }
@@ -263,7 +334,7 @@ static int vmm_threads(void *arg)
 	void *result;
 
 	STAGE(sbx_stage_vmm_mounts(&err));
-	STAGE(sbx_stage_vmm_final(&err));
+	STAGE(sbx_stage_vmm_final(&root, &err));
 	for (size_t i = 0; i < VR_ARRAY_SIZE(threads); i++) {
 		CHECK(pthread_create(&threads[i], NULL, thread_main, &mark) == 0);
 	}
@@ -310,7 +381,7 @@ static int stage_with_threads(void *arg)
 	CHECK(pthread_create(&thread, NULL, wait_forever, NULL) == 0);
 	CHECK(sbx_stage_vmm_mounts(&err) == -EBUSY);
 	CHECK(strcmp(err.msg, "sandbox: the process has several threads") == 0);
-	CHECK(sbx_stage_vmm_final(&err) == -EBUSY);
+	CHECK(sbx_stage_vmm_final(&root, &err) == -EBUSY);
 	CHECK(sbx_stage_shim_final(&err) == -EBUSY);
 	CHECK(sbx_stage_fs_final(&tree, &err) == -EBUSY);
 	CHECK(!sbx_status()->done);
@@ -367,6 +438,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vmm_sees_an_empty_root),
 		cmocka_unit_test(vmm_has_no_power),
+		cmocka_unit_test(vmm_is_another_user),
+		cmocka_unit_test(vmm_stays_where_ids_are_missing),
 		cmocka_unit_test(vmm_opens_nothing),
 		cmocka_unit_test(vmm_starts_threads),
 		cmocka_unit_test(vmm_started_makes_no_threads),

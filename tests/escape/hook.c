@@ -89,7 +89,7 @@ static int enter(const struct evil_place *p)
 		return __real_sbx_stage_proxy_final(proxied, &err);
 	}
 	rc = __real_sbx_stage_vmm_mounts(&err);
-	rc = rc < 0 ? rc : sbx_stage_vmm_final(&err);
+	rc = rc < 0 ? rc : sbx_stage_vmm_final(&evil_vmm_user, &err);
 	if (rc == 0 && p->stage == EVIL_VMM_STARTED) {
 		rc = __real_sbx_stage_vmm_started(&err);
 	}
