@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# run.sh - start-up time, memory and network, against crun and QEMU microvm in one run
+# run.sh - start-up time, memory, exits and sizes, against crun and QEMU microvm in one run
 #
 # Inside the machine of tests/vm/run. Every candidate runs the same static program from
 # the same root file system: crun as a plain container, volt-runc in its VM, QEMU's
