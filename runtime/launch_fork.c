@@ -8,9 +8,7 @@
  */
 #include "launch_internal.h"
 
-#include <errno.h>
 #include <sched.h>
-#include <signal.h>
 
 #include "interrupt.h"
 #include "sandbox/cgroup.h"
