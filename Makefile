@@ -355,7 +355,8 @@ vm-shell: all images
 bench: all images
 	$(Q)mkdir -p $(BUILD)/results
 	$(Q)tests/bench/start.sh $(BUILD)
-	$(Q)tests/vm/run --env BUILD=$(BUILD) -- tests/bench/net.sh | tee -a $(BUILD)/results/bench.txt
+	$(Q)tests/vm/run --env BUILD=$(BUILD) -- tests/bench/net.sh > $(BUILD)/results/bench-net.txt
+	$(Q)tee -a $(BUILD)/results/bench.txt < $(BUILD)/results/bench-net.txt
 
 # ---- packages -----------------------------------------------------------------------------------
 
