@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_create.c - `create` and `run`: a container from a bundle */
+#include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/checked.h"
 #include "base/cleanup.h"
@@ -97,11 +99,24 @@ static void report_reason(const struct globals *g, const char *id)
 	container_close(&c);
 }
 
+/*
+ * The network namespace of our container, if it is its alone. The end of one makes the kernel wait for
+ * an RCU barrier, and that of a VM does so, too, after it: with this it comes when we end.
+ */
+static int hold_netns(pid_t shim)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)shim);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 int cmd_run(const struct globals *g, int argc, char **argv, struct vr_err *err)
 {
 	struct vr_err ignored = VR_ERR_INIT;
 	struct create_args args = {0};
 	vr_autoclose int master = -1;
+	vr_autoclose int netns = -1;
 	pid_t shim;
 	int rc = parse("run", true, argc, argv, &args, err);
 
@@ -121,6 +136,7 @@ int cmd_run(const struct globals *g, int argc, char **argv, struct vr_err *err)
 		return shim;
 	}
 	if (!args.detach) {
+		netns = hold_netns(shim);
 		foreground_signals(shim); /* in the place of those that were noted */
 	}
 	rc = interrupt_check(err); /* too late for launch to notice */

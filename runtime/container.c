@@ -324,11 +324,24 @@ static void kill_proc(const struct oci_state *s, const struct oci_proc *p)
 	}
 }
 
+/* Wait until a role has ended, if it is still there; the lock tells for sure. */
+static void wait_proc(const struct oci_state *s, const struct oci_proc *p, uint64_t deadline)
+{
+	vr_autoclose int pidfd = -1;
+	uint64_t now = vr_now_ms();
+
+	if (oci_proc_alive(s, p)) {
+		pidfd = vr_pidfd_open_checked(p->pid, p->start);
+		if (pidfd >= 0) {
+			(void)!vr_pidfd_wait(pidfd, now < deadline ? (int)(deadline - now) : 0);
+		}
+	}
+}
+
 /* Is the lock that every role holds free? Return: 0, -ETIMEDOUT or -errno */
-static int wait_roles_gone(int dirfd, int timeout_ms)
+static int wait_lock_free(int dirfd, uint64_t deadline)
 {
 	vr_autoclose int fd = openat(dirfd, "alive", O_RDONLY | O_CLOEXEC);
-	uint64_t deadline = vr_now_ms() + (uint64_t)timeout_ms;
 
 	if (fd < 0) {
 		return errno == ENOENT ? 0 : -errno; /* none was ever started */
@@ -345,6 +358,17 @@ static int wait_roles_gone(int dirfd, int timeout_ms)
 	return 0;
 }
 
+static int wait_roles_gone(const struct container *c, unsigned timeout_ms)
+{
+	uint64_t deadline = vr_now_ms() + timeout_ms;
+
+	if (c->have_state) {
+		wait_proc(&c->state, &c->state.vmm, deadline);
+		wait_proc(&c->state, &c->state.fs, deadline);
+	}
+	return wait_lock_free(c->dir.fd, deadline);
+}
+
 static int end_roles(struct container *c, struct vr_err *err)
 {
 	const char *cgroup = c->have_state ? c->state.cgroup_path : NULL;
@@ -353,7 +377,7 @@ static int end_roles(struct container *c, struct vr_err *err)
 	if (c->have_state) {
 		kill_proc(&c->state, &c->state.shim); /* the others follow */
 	}
-	rc = wait_roles_gone(c->dir.fd, END_TIMEOUT_MS);
+	rc = wait_roles_gone(c, END_TIMEOUT_MS);
 	if (rc == -ETIMEDOUT) {
 		if (c->have_state) {
 			kill_proc(&c->state, &c->state.vmm);
@@ -362,7 +386,7 @@ static int end_roles(struct container *c, struct vr_err *err)
 		if (cgroup) {
 			(void)!sbx_cgroup_kill(cgroup, NULL); /* whoever is not in the state */
 		}
-		rc = wait_roles_gone(c->dir.fd, KILL_TIMEOUT_MS);
+		rc = wait_roles_gone(c, KILL_TIMEOUT_MS);
 	}
 	if (rc < 0) {
 		return vr_err_sys(err, rc, "wait for the processes of container '%s'", c->dir.id);
