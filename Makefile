@@ -76,7 +76,7 @@ endif
 
 SRC_cmd := $(wildcard runtime/*.c)
 $(foreach l,$(filter-out cmd,$(LAYERS)),$(eval SRC_$(l) := $(wildcard runtime/$(l)/*.c)))
-$(foreach l,$(LAYERS),$(eval OBJ_$(l) := $(patsubst %.c,$(BUILD)/%.o,$(filter-out runtime/main.c,$(SRC_$(l))))))
+$(foreach l,$(LAYERS),$(eval OBJ_$(l) := $(patsubst %.c,$(BUILD)/%.o,$(filter-out runtime/main.c runtime/sandbox/gen_filters.c,$(SRC_$(l))))))
 $(foreach l,$(LAYERS),$(eval LIB_$(l) := $(BUILD)/lib$(l).a))
 ARCHIVES := $(foreach l,$(LINK_ORDER),$(LIB_$(l)))
 
@@ -127,6 +127,17 @@ $(BUILD)/gen/syscalls_%.h: runtime/sandbox/gen_syscalls.sh $(SANDBOXED_SRC)
 	$(Q)cmp -s $@.tmp $@ && rm -f $@.tmp && touch $@ || mv $@.tmp $@
 
 $(BUILD)/runtime/sandbox/seccomp_roles.o: $(SYSCALL_LISTS)
+
+# The roles' filters, compiled now: what the tests simulate is what every host gets.
+$(BUILD)/gen/gen_filters: $(BUILD)/runtime/sandbox/gen_filters.o $(BUILD)/runtime/sandbox/seccomp_build.o \
+		$(BUILD)/runtime/sandbox/seccomp_roles.o $(BUILD)/libbase.a
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lseccomp
+
+$(BUILD)/gen/seccomp_filters.h: $(BUILD)/gen/gen_filters
+	$(call say,BPF,$@)
+	$(Q)$< > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/runtime/sandbox/seccomp.o: $(BUILD)/gen/seccomp_filters.h
 
 # ---- guest: agent, initramfs, kernel ------------------------------------------------------------
 

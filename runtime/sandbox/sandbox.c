@@ -135,7 +135,7 @@ static int prepare_filter(enum sbx_role role, struct vr_err *err)
 	int ret = sbx_seccomp_prepare(role);
 
 	if (ret < 0) {
-		return vr_err_sys(err, ret, "sandbox: compile the system call filter of '%s'",
+		return vr_err_sys(err, ret, "sandbox: prepare the system call filter of '%s'",
 				  sbx_role_name(role));
 	}
 	return 0;

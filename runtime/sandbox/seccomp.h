@@ -3,8 +3,8 @@
  * seccomp.h - a system call allow-list per role
  *
  * A call that is not on the role's list ends the process (SIGSYS), and the
- * kernel's audit log says so. The lists are seccomp_roles.c's business; this
- * module turns one into BPF and installs it.
+ * kernel's audit log says so. The lists are seccomp_roles.c's business,
+ * seccomp_build.c turns one into BPF when we are built, this module installs it.
  *
  * Filters add up: a thread inherits what its creator had, and a later filter can
  * only take away. Hence the order in the vmm: SBX_ROLE_VMM_START covers what the
@@ -17,13 +17,14 @@
  * into "log and allow".
  *
  * Threads: sbx_seccomp_prepare() with one thread; sbx_seccomp_thread() in any.
- * Uses:    base, libseccomp. Used by: sandbox.c, vCPU start in launch, tests.
+ * Uses:    nothing. Used by: sandbox.c, vCPU start in launch, tests.
  */
 #ifndef SANDBOX_SECCOMP_H
 #define SANDBOX_SECCOMP_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/types.h>
 
 enum sbx_role {
@@ -40,7 +41,7 @@ enum sbx_role {
 const char *sbx_role_name(enum sbx_role role);
 
 /**
- * sbx_seccomp_child() - the one process that SBX_ROLE_PROXY may signal, from its filter's building on
+ * sbx_seccomp_child() - the one process that SBX_ROLE_PROXY may signal, to be told before its filter is prepared
  * @pid: a child not reaped yet, or nobody knows who that is
  */
 void sbx_seccomp_child(pid_t pid);
@@ -48,7 +49,7 @@ void sbx_seccomp_child(pid_t pid);
 struct sock_filter;
 
 /**
- * struct sbx_filter - a compiled filter
+ * struct sbx_filter - a compiled list
  * @insns: BPF program, owned
  * @len:   its instructions
  */
@@ -58,26 +59,29 @@ struct sbx_filter {
 };
 
 /**
- * sbx_filter_build() - compile a role's list
+ * sbx_filter_get() - a role's program
  * @role: whose
  * @pid:  thread group that tgkill() is allowed for
  * @out:  to be released with sbx_filter_finish()
  *
- * Return: 0, -EINVAL when the lists contradict the rules in seccomp_roles.h or name a child that
- * was not told, or -errno.
+ * Return: 0, -EINVAL when it names a child that was not told, or -ENOMEM.
  */
-int sbx_filter_build(enum sbx_role role, pid_t pid, struct sbx_filter *out)
+int sbx_filter_get(enum sbx_role role, pid_t pid, struct sbx_filter *out)
 	__attribute__((warn_unused_result));
 
 /** sbx_filter_finish() - free the program */
-void sbx_filter_finish(struct sbx_filter *filter);
+static inline void sbx_filter_finish(struct sbx_filter *filter)
+{
+	free(filter->insns);
+	filter->insns = NULL;
+	filter->len = 0;
+}
 
 /**
- * sbx_seccomp_prepare() - compile a role's filter for this process and keep it
+ * sbx_seccomp_prepare() - keep a role's filter for this process
  * @role: whose
  *
- * Needs memory and a memfd: call it before the first filter is installed, in
- * the process that will use it (the filter contains its pid).
+ * Call it in the process that will use it: the filter contains its pid.
  *
  * Return: 0 or -errno.
  */

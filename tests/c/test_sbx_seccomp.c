@@ -29,6 +29,7 @@
 #include "base/checked.h"
 #include "bpf_sim.h"
 #include "sandbox/caps.h"
+#include "sandbox/seccomp_build.h"
 #include "sandbox/seccomp_roles.h"
 
 #define FAKE_PID   4711
@@ -122,7 +123,7 @@ static uint32_t expected(enum sbx_role role, int nr, const uint64_t *args)
 static void build(enum sbx_role role, struct sbx_filter *f)
 {
 	sbx_seccomp_child(FAKE_CHILD);
-	assert_int_equal(sbx_filter_build(role, FAKE_PID, f), 0);
+	assert_int_equal(sbx_filter_get(role, FAKE_PID, f), 0);
 	assert_true(f->len > 0 && f->len <= BPF_MAXINSNS);
 }
 
@@ -398,14 +399,37 @@ static void start_filter_covers_both_later_ones(void **state)
 	sbx_filter_finish(&start);
 }
 
+/* What was compiled with us, with the pids filled in, is what compiling for these pids gives. */
+static void pids_are_where_they_belong(void **state)
+{
+	static const pid_t pids[][2] = {{1, 2}, {FAKE_PID, FAKE_CHILD}, {4194304, 1}};
+	struct sbx_filter ready, built;
+
+	(void)state;
+	for (unsigned role = 0; role < SBX_ROLE_COUNT; role++) {
+		for (size_t i = 0; i < VR_ARRAY_SIZE(pids); i++) {
+			sbx_seccomp_child(pids[i][1]);
+			assert_int_equal(sbx_filter_get(role, pids[i][0], &ready), 0);
+			assert_int_equal(sbx_filter_build(role, pids[i][0], pids[i][1], &built), 0);
+			assert_int_equal(ready.len, built.len);
+			assert_memory_equal(ready.insns, built.insns,
+					    ready.len * sizeof(*ready.insns));
+			sbx_filter_finish(&ready);
+			sbx_filter_finish(&built);
+		}
+	}
+}
+
 static void bad_roles_are_refused(void **state)
 {
 	struct sbx_filter f;
 
 	(void)state;
-	assert_int_equal(sbx_filter_build(SBX_ROLE_COUNT, 1, &f), -EINVAL);
+	assert_int_equal(sbx_filter_get(SBX_ROLE_COUNT, 1, &f), -EINVAL);
+	assert_int_equal(sbx_filter_build(SBX_ROLE_COUNT, 1, 0, &f), -EINVAL);
 	sbx_seccomp_child(0); /* signals would go to the process group */
-	assert_int_equal(sbx_filter_build(SBX_ROLE_PROXY, 1, &f), -EINVAL);
+	assert_int_equal(sbx_filter_get(SBX_ROLE_PROXY, 1, &f), -EINVAL);
+	assert_int_equal(sbx_filter_build(SBX_ROLE_PROXY, 1, 0, &f), -EINVAL);
 	sbx_seccomp_child(FAKE_CHILD);
 	assert_int_equal(sbx_seccomp_thread(SBX_ROLE_COUNT), -EINVAL);
 	assert_int_equal(sbx_seccomp_thread(SBX_ROLE_SHIM), -EINVAL); /* not prepared */
@@ -632,6 +656,7 @@ int main(void)
 		cmocka_unit_test(other_architectures_are_refused),
 		cmocka_unit_test(no_role_has_a_forbidden_call),
 		cmocka_unit_test(start_filter_covers_both_later_ones),
+		cmocka_unit_test(pids_are_where_they_belong),
 		cmocka_unit_test(bad_roles_are_refused),
 		cmocka_unit_test(kernel_allows_what_is_listed),
 		cmocka_unit_test(kernel_kills_what_is_not),
