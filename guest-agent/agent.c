@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "dns.h"
 #include "notify.h"
 #include "sys.h"
 
@@ -118,6 +119,12 @@ static int dispatch(struct agent *a, const struct epoll_event *ev)
 		return 0;
 	case REF_NOTIFY:
 		notify_event(a);
+		return 0;
+	case REF_DNS_GUEST:
+		dns_asked(a);
+		return 0;
+	case REF_DNS_HOST:
+		dns_answered(a, ev->events);
 		return 0;
 	default:
 		on_proc_event(a, ev->data.u64, ev->events);

@@ -111,6 +111,8 @@ enum ref_kind {
 	REF_GUEST,
 	REF_HOST,
 	REF_NOTIFY,
+	REF_DNS_GUEST,
+	REF_DNS_HOST,
 	REF_COUNT
 };
 

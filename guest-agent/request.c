@@ -17,6 +17,7 @@
 
 #include "agent.h"
 #include "devices.h"
+#include "dns.h"
 #include "netcfg.h"
 #include "notify.h"
 #include "sys.h"
@@ -131,9 +132,10 @@ static int on_configure(struct agent *a, uint32_t id, struct fail *f)
 
 static int on_net(struct agent *a, uint32_t id, struct fail *f)
 {
-	(void)a;
+	int rc = netcfg_apply(&msg.net, f);
+
 	(void)id;
-	return netcfg_apply(&msg.net, f);
+	return rc == 0 && msg.net.resolver[0] != 0 ? dns_open(a, msg.net.resolver, f) : rc;
 }
 
 static int on_create(struct agent *a, uint32_t id, struct fail *f)

@@ -26,6 +26,7 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "net_dns.h"
 #include "net_guard.h"
 #include "net_link.h"
 #include "net_move.h"
@@ -38,11 +39,13 @@
 #define TAP_QUEUE_LEN 500u /* frames the kernel keeps for a guest that doesn't take them */
 #define GONE_TRIES    40
 #define GONE_PAUSE_MS 25
+#define PRIO_ALL      (NET_TC_PRIO + NET_DNS_PRIOS) /* after those of net_dns_filters() */
 
 void net_plan_init(struct net_plan *plan)
 {
 	memset(plan, 0, sizeof(*plan));
 	plan->ns_fd = -1;
+	plan->dns_fd = -1;
 	for (unsigned i = 0; i < AP_MAX_LINKS; i++) {
 		net_tap_init(&plan->ifs[i].tap);
 		for (unsigned q = 0; q < NET_TAP_MAX_QUEUES; q++) {
@@ -62,6 +65,7 @@ void net_plan_finish(struct net_plan *plan)
 	free(plan->frame);
 	net_moved_free(plan->moved);
 	vr_close_reset(&plan->ns_fd);
+	vr_close_reset(&plan->dns_fd);
 	plan->n = 0;
 	plan->frame = NULL;
 	plan->moved = NULL;
@@ -190,11 +194,9 @@ static int link_claim(struct nl_sock *nl, int ifindex, const char *name, struct 
 	return rc < 0 ? vr_err_sys(err, rc, "attach a VM to network interface '%s'", name) : 0;
 }
 
-/* From the guest, what is its own; to the guest, everything. */
-static int link_filters(struct nl_sock *nl, const struct net_scan *s, unsigned i, int tap)
+/* From the guest, what is its own. */
+static int link_from_guest(struct nl_sock *nl, const struct net_scan *s, unsigned i, int tap)
 {
-	const struct net_filter all = {
-		.prio = NET_TC_PRIO, .proto = ETH_P_ALL, .to = tap, .n_keys = 1};
 	struct net_filter *guard = calloc(NET_GUARD_MAX, sizeof(*guard));
 	int n = guard ? net_guard_build(&s->net, i, s->egress, s->ifindex[i], guard) : -ENOMEM;
 	int rc = n < 0 ? n : 0;
@@ -203,6 +205,16 @@ static int link_filters(struct nl_sock *nl, const struct net_scan *s, unsigned i
 		rc = net_tc_filter(nl, tap, &guard[k]);
 	}
 	free(guard);
+	return rc;
+}
+
+/* To the guest, everything; some of it not to the guest alone. */
+static int link_to_guest(struct nl_sock *nl, const struct net_scan *s, unsigned i, int tap)
+{
+	const struct net_filter all = {
+		.prio = PRIO_ALL, .proto = ETH_P_ALL, .to = tap, .n_keys = 1};
+	int rc = s->net.resolver[0] != 0 ? net_dns_filters(nl, s->ifindex[i], tap, NET_TC_PRIO) : 0;
+
 	return rc == 0 ? net_tc_filter(nl, s->ifindex[i], &all) : rc;
 }
 
@@ -217,7 +229,10 @@ static int link_connect(struct nl_sock *nl, const struct net_scan *s, unsigned i
 		rc = net_tc_add_ingress(nl, tap->ifindex);
 	}
 	if (rc == 0) {
-		rc = link_filters(nl, s, i, tap->ifindex);
+		rc = link_from_guest(nl, s, i, tap->ifindex);
+	}
+	if (rc == 0) {
+		rc = link_to_guest(nl, s, i, tap->ifindex);
 	}
 	if (rc == 0 && !s->veth[i]) {
 		/* Which groups the guest listens to, the interface can't know. */
@@ -273,12 +288,13 @@ static int encode(const struct ap_net *net, uint32_t request_id, struct net_plan
 
 static bool worth_telling(const struct ap_net *net)
 {
-	return net->n_links + net->n_addrs + net->n_routes + net->n_rules > 0;
+	return net->n_links + net->n_addrs + net->n_routes + net->n_rules > 0 ||
+	       net->resolver[0] != 0;
 }
 
-static int attach_all(struct nl_sock *nl, struct net_scan *s, unsigned n_vcpus,
-		      const struct net_egress *egress, uint32_t request_id, struct net_plan *out,
-		      struct vr_err *err)
+static int attach_all(const struct oci_spec *spec, struct nl_sock *nl, struct net_scan *s,
+		      unsigned n_vcpus, const struct net_egress *egress, uint32_t request_id,
+		      struct net_plan *out, struct vr_err *err)
 {
 	int rc = net_scan_links(nl, s, err);
 
@@ -297,6 +313,9 @@ static int attach_all(struct nl_sock *nl, struct net_scan *s, unsigned n_vcpus,
 	}
 	if (rc == 0) {
 		rc = net_scan_config(nl, s, err);
+	}
+	if (rc == 0 && s->net.n_links > 0) {
+		rc = net_dns_open(spec, egress, s->net.resolver, &out->dns_fd, err);
 	}
 	for (unsigned i = 0; rc == 0 && i < s->net.n_links; i++) {
 		rc = link_attach(nl, s, i, n_vcpus, &out->ifs[i], err);
@@ -350,7 +369,7 @@ int net_attach(const struct oci_spec *spec, int ns_fd, unsigned n_vcpus,
 		rc = net_move_in(v.nl, out->moved, err);
 	}
 	if (rc == 0) {
-		rc = attach_all(v.nl, s, n_vcpus, egress, request_id, out, err);
+		rc = attach_all(spec, v.nl, s, n_vcpus, egress, request_id, out, err);
 	}
 	if (net_visit_end(&v, rc == 0 ? err : &ignored) < 0 && rc == 0) {
 		rc = -err->code;

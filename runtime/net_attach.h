@@ -44,6 +44,7 @@ struct net_if {
  * struct net_plan - the network of a VM
  * @frame:     encoded AP_MSG_NET for the agent, NULL when there is nothing to configure
  * @frame_len: its length in bytes
+ * @dns_fd:    a socket for questions to a name server on the namespace's loopback, or -1
  * @moved:     interfaces of linux.netDevices, or NULL
  * @ns_fd:     the namespace they are in, -1 without any
  */
@@ -52,6 +53,7 @@ struct net_plan {
 	unsigned n;
 	void *frame;
 	size_t frame_len;
+	int dns_fd;
 	struct net_moved *moved;
 	int ns_fd;
 };

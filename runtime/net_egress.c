@@ -5,18 +5,15 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/fdio.h"
+#include "resolv_conf.h"
 
-#define ANNOTATION	"config.json: annotations[\"dev.volt.net.egress\"]"
-#define RESOLV_CONF	"/etc/resolv.conf"
-#define RESOLV_CONF_MAX 65536u
-#define DNS_PORT	53u
-#define ENTRY_MAX	80u
+#define ANNOTATION "config.json: annotations[\"dev.volt.net.egress\"]"
+#define DNS_PORT   53u
+#define ENTRY_MAX  80u
 
 static int add(struct net_egress *e, const struct net_dest *d, struct vr_err *err)
 {
@@ -106,54 +103,21 @@ static bool parse_dest(char *s, struct net_dest *out)
 	return parse_addr(s, 4, out) && parse_tail(len, port, out);
 }
 
-static const char *resolv_conf(const struct oci_spec *spec)
+static int add_server(void *ctx, uint32_t family, const uint8_t addr[16], struct vr_err *err)
 {
-	const char *source = NULL;
+	struct net_dest d = {.family = family, .prefix = family == 4 ? 32 : 128, .port = DNS_PORT};
 
-	OCI_FOREACH(m, &spec->mounts)
-	{
-		if (m->opt.bind && m->destination && strcmp(m->destination, RESOLV_CONF) == 0) {
-			source = m->source;
-		}
-	}
-	return source;
-}
-
-static int add_server(char *line, struct net_egress *e, struct vr_err *err)
-{
-	struct net_dest d = {.port = DNS_PORT};
-	char *save;
-	const char *word = strtok_r(line, " \t\r", &save);
-	const char *addr = word ? strtok_r(NULL, " \t\r", &save) : NULL;
-
-	if (!addr || strcmp(word, "nameserver") != 0 ||
-	    (!parse_addr(addr, 4, &d) && !parse_addr(addr, 6, &d))) {
-		return 0; /* the guest's resolver ignores it, too */
-	}
-	return add(e, &d, err);
+	memcpy(d.addr, addr, sizeof(d.addr));
+	return add(ctx, &d, err);
 }
 
 static int add_dns(const struct oci_spec *spec, struct net_egress *e, struct vr_err *err)
 {
-	const char *path = resolv_conf(spec);
-	vr_autofree char *text = NULL;
-	char *save;
-	size_t len;
-	int rc;
+	int rc = resolv_conf_each(spec, add_server, e, err);
 
-	if (!path) {
-		return vr_err_set(err, EINVAL, ANNOTATION ": 'dns' needs a mount of '%s'",
-				  RESOLV_CONF);
-	}
-	rc = vr_read_file(AT_FDCWD, path, RESOLV_CONF_MAX, &text, &len);
-	if (rc < 0) {
-		return vr_err_sys(err, rc, "read '%s'", path);
-	}
-	for (char *line = strtok_r(text, "\n", &save); rc == 0 && line;
-	     line = strtok_r(NULL, "\n", &save)) {
-		rc = add_server(line, e, err);
-	}
-	return rc;
+	return rc == -ENODATA ? vr_err_set(err, EINVAL, ANNOTATION ": 'dns' needs a mount of '%s'",
+					   RESOLV_CONF)
+			      : rc;
 }
 
 static int parse_entry(char *entry, const struct oci_spec *spec, struct net_egress *e,
@@ -201,4 +165,27 @@ int net_egress_parse(const char *text, const struct oci_spec *spec, struct net_e
 		rc = parse_entry(entry, spec, out, err);
 	}
 	return rc;
+}
+
+/* The first @bits bits of @a and @b are the same. */
+static bool same_network(const uint8_t *a, const uint8_t *b, uint32_t bits)
+{
+	uint32_t rest = bits % 8;
+
+	return memcmp(a, b, bits / 8) == 0 &&
+	       (rest == 0 || ((a[bits / 8] ^ b[bits / 8]) >> (8 - rest)) == 0);
+}
+
+bool net_egress_allows(const struct net_egress *e, uint32_t family, const uint8_t *addr,
+		       uint16_t port)
+{
+	for (unsigned i = 0; i < e->n; i++) {
+		const struct net_dest *d = &e->v[i];
+
+		if (d->family == family && (d->port == 0 || d->port == port) &&
+		    same_network(d->addr, addr, d->prefix)) {
+			return true;
+		}
+	}
+	return false;
 }

@@ -49,4 +49,8 @@ struct net_egress {
 int net_egress_parse(const char *text, const struct oci_spec *spec, struct net_egress *out,
 		     struct vr_err *err) __attribute__((warn_unused_result));
 
+/** net_egress_allows() - is @addr among the destinations? @port: in host order */
+bool net_egress_allows(const struct net_egress *e, uint32_t family, const uint8_t *addr,
+		       uint16_t port);
+
 #endif /* VOLT_NET_EGRESS_H */

@@ -136,7 +136,7 @@ static int filter_add(struct nl_sock *nl, struct rtnl_cls *c, struct rtnl_act *a
 	return net_nl_errno(rc);
 }
 
-static struct rtnl_act *action_redirect(int to)
+static struct rtnl_act *action_send(int to, bool copy)
 {
 	struct rtnl_act *a = rtnl_act_alloc();
 
@@ -144,8 +144,8 @@ static struct rtnl_act *action_redirect(int to)
 		return NULL;
 	}
 	if (rtnl_tc_set_kind(TC_CAST(a), "mirred") < 0 ||
-	    rtnl_mirred_set_action(a, TCA_EGRESS_REDIR) < 0 ||
-	    rtnl_mirred_set_policy(a, TC_ACT_STOLEN) < 0 ||
+	    rtnl_mirred_set_action(a, copy ? TCA_EGRESS_MIRROR : TCA_EGRESS_REDIR) < 0 ||
+	    rtnl_mirred_set_policy(a, copy ? TC_ACT_PIPE : TC_ACT_STOLEN) < 0 ||
 	    rtnl_mirred_set_ifindex(a, (uint32_t)to) < 0) {
 		rtnl_act_put(a);
 		return NULL;
@@ -153,12 +153,12 @@ static struct rtnl_act *action_redirect(int to)
 	return a;
 }
 
-static struct rtnl_act *action_drop(void)
+static struct rtnl_act *action_end(bool keep)
 {
 	struct rtnl_act *a = rtnl_act_alloc();
 
 	if (a && (rtnl_tc_set_kind(TC_CAST(a), "gact") < 0 ||
-		  rtnl_gact_set_action(a, TC_ACT_SHOT) < 0)) {
+		  rtnl_gact_set_action(a, keep ? TC_ACT_OK : TC_ACT_SHOT) < 0)) {
 		rtnl_act_put(a);
 		return NULL;
 	}
@@ -167,5 +167,6 @@ static struct rtnl_act *action_drop(void)
 
 int net_tc_filter(struct nl_sock *nl, int at, const struct net_filter *f)
 {
-	return filter_add(nl, classifier(at, f), f->to ? action_redirect(f->to) : action_drop());
+	return filter_add(nl, classifier(at, f),
+			  f->to ? action_send(f->to, f->keep) : action_end(f->keep));
 }

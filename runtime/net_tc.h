@@ -3,7 +3,7 @@
  * net_tc.h - traffic control: frames go from one interface to another
  *
  * An ingress qdisc with filters that redirect frames to the far interface's way out, or
- * drop them: the near end's own network stack never sees one. Filters of ours are told
+ * drop them: the near end's own network stack sees none but what a filter lets it keep. Filters of ours are told
  * from others by their priorities.
  *
  * Uses: base, libnl. Used by: net_attach. All work in the namespace of the socket.
@@ -47,13 +47,15 @@ struct net_key {
  * struct net_filter - frames that match all keys
  * @prio:  NET_TC_PRIO..NET_TC_PRIO_LAST, lower ones count first; one protocol each
  * @proto: ETH_P_*
- * @to:    where they go out, 0: they are dropped
+ * @to:    where they go out, 0: nowhere
+ * @keep:  the near end's own network stack gets them, too; otherwise it never does
  * @label: what net_tc_count() adds them up under, NET_LABEL_*; 0: under nothing
  */
 struct net_filter {
 	uint16_t prio;
 	uint16_t proto;
 	int to;
+	bool keep;
 	uint16_t label;
 	unsigned n_keys;
 	struct net_key key[NET_TC_KEYS];

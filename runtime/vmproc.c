@@ -199,6 +199,15 @@ static void on_net(void *ctx, uint32_t index, uint32_t events)
 	vmproc_net_event(ctx, index, events);
 }
 
+static void on_dns(void *ctx, uint32_t index, uint32_t events)
+{
+	struct vmproc *p = ctx;
+
+	(void)index;
+	(void)events;
+	dns_relay_event(&p->dns);
+}
+
 static void on_deadline(void *ctx, uint32_t index, uint32_t events)
 {
 	struct vmproc *p = ctx;
@@ -234,6 +243,7 @@ static void loop_handlers(struct vmproc *p)
 		[EV_DEVICE_TIMER] = on_device_timer,
 		[EV_PROC] = on_proc,
 		[EV_NET] = on_net,
+		[EV_DNS] = on_dns,
 	};
 
 	for (unsigned kind = 0; kind < EV_COUNT; kind++) {
@@ -259,6 +269,9 @@ static int loop_wire(struct vmproc *p)
 
 	for (size_t i = 0; rc == 0 && i < VR_ARRAY_SIZE(watched); i++) {
 		rc = loop_add(p->loop, watched[i].fd, watched[i].events, watched[i].kind, 0);
+	}
+	if (rc == 0 && p->dns.fd >= 0) {
+		rc = loop_add(p->loop, p->dns.fd, EPOLLIN, EV_DNS, 0);
 	}
 	if (rc == 0) {
 		rc = loop_after(p->loop, EV_DEADLINE, DEADLINE_BOOT,
@@ -358,7 +371,7 @@ static int prepare(struct vmproc *p, struct vr_err *err)
 		plan->reason_fd, plan->control_fd,   plan->kvm_fd,	 plan->kernel_fd,
 		plan->ram_fd,	 plan->initramfs_fd, plan->wires.irq_fd, plan->wires.kick_fd[0],
 		plan->stdio[0],	 plan->stdio[1],     plan->stdio[2],	 plan->wires.kick_fd[1],
-		vr_log_fd(),	 plan->notify_fd,
+		vr_log_fd(),	 plan->notify_fd,    plan->net->dns_fd,
 	};
 	int keep[VR_ARRAY_SIZE(fixed) + VMM_DISKS_MAX + 2 * AP_MAX_LINKS * NET_TAP_MAX_QUEUES +
 		 2 * AP_MAX_FDS];

@@ -136,6 +136,9 @@ static int on_connect(void *ctx, uint32_t port, struct vsock_conn *conn,
 	if (port == AP_PORT_CONTROL) {
 		return agent_client_accept(p->agent, conn, ep, ep_ctx);
 	}
+	if (port == AP_PORT_DNS) {
+		return dns_relay_accept(&p->dns, conn, ep, ep_ctx);
+	}
 	return vmproc_procs_accept(p, port, conn, ep, ep_ctx);
 }
 
@@ -153,6 +156,9 @@ static int create_all(struct vmproc *p, struct vmproc_devices *d)
 	rc = virtio_console_create(p->mem, NULL, NULL, &d->console);
 	if (rc == 0) {
 		rc = vsock_create(p->mem, on_connect, p, &p->vsock);
+	}
+	if (rc == 0) {
+		dns_relay_init(&p->dns, p->vsock, p->plan->net->dns_fd);
 	}
 	if (rc == 0) {
 		rc = virtio_fs_create(p->mem, &fs_cfg, &d->fs);

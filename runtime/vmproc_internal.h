@@ -23,6 +23,7 @@
 #include "agent_client.h"
 #include "base/err.h"
 #include "control.h"
+#include "dns_relay.h"
 #include "roles.h"
 #include "stream.h"
 #include "vmm/gmem.h"
@@ -50,6 +51,7 @@ enum vmproc_event {
 	EV_DEVICE_TIMER, /* a device asked to be called again */
 	EV_PROC,	 /* slot in procs << 1 | enum vmproc_proc_work */
 	EV_NET,		 /* network device << 8 | queue of its tap */
+	EV_DNS,		 /* the name server has answered */
 	EV_COUNT,
 };
 _Static_assert(EV_COUNT <= LOOP_MAX_KINDS, "too many kinds of events");
@@ -121,6 +123,7 @@ struct vmproc {
 	struct vmproc_nets *nets;
 	struct vsock *vsock; /* borrowed from dev */
 	struct agent_client *agent;
+	struct dns_relay dns;
 	enum ctl_state state;
 	enum ctl_state before_pause;
 	bool go;	       /* `create` lets the guest prepare the container */

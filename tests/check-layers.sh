@@ -30,7 +30,7 @@ allow runtime/oci '^(base|oci)/|^version\.h$'
 allow runtime/vmm '^(base|vmm)/'
 allow runtime/pvh '^(base|pvh)/|^vmm/(gmem|memlayout)\.h$'
 allow runtime/virtio-fs '^(base|virtio-fs)/'
-allow runtime/sandbox '^(base|sandbox)/|^syscalls_'
+allow runtime/sandbox '^(base|sandbox)/|^syscalls_|^seccomp_filters'
 allow guest-agent '^base/(agent_proto|agent_codec|bytes|checked)\.h$|^guest-agent/|^[a-z_]+\.h$'
 
 only() {

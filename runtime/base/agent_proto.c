@@ -466,14 +466,23 @@ static const struct apc_field rule_f[] = {
 };
 TABLE(rule_t, rule_f, rule_check);
 
+static int net_check(const void *obj)
+{
+	static const uint8_t none[4];
+	const struct ap_net *m = obj;
+
+	return m->resolver[0] == 127 || memcmp(m->resolver, none, sizeof(none)) == 0 ? 0 : -EPROTO;
+}
+
 static const struct apc_field net_f[] = {
 	LIST(1, ap_net, links, n_links, AP_MAX_LINKS, link_t),
 	LIST(2, ap_net, addrs, n_addrs, AP_MAX_ADDRS, addr_t),
 	LIST(3, ap_net, routes, n_routes, AP_MAX_ROUTES, route_t),
 	LIST(4, ap_net, neighs, n_neighs, AP_MAX_NEIGHS, neigh_t),
 	LIST(5, ap_net, rules, n_rules, AP_MAX_RULES, rule_t),
+	BYTES(6, ap_net, resolver, 4),
 };
-TABLE(net_t, net_f, NULL);
+TABLE(net_t, net_f, net_check);
 
 /* clang-format on */
 

@@ -29,11 +29,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AP_VERSION	3u
+#define AP_VERSION	4u
 #define AP_HEADER_LEN	12u
 #define AP_FRAME_MAX	(1024u * 1024u) /* payload bytes, the header not counted */
 #define AP_PORT_CONTROL 1024u
-#define AP_PROC_ID_MAX	0xffffffu
+
+/*
+ * Questions for a name server of the host and its answers: messages of DNS, each after its length
+ * in two bytes, big-endian (as over TCP: RFC 1035, 4.2.2). Ids are the agent's. What can't be
+ * delivered is dropped, as datagrams are.
+ */
+#define AP_PORT_DNS 1025u
+#define AP_DNS_MIN  12u /* a header */
+#define AP_DNS_MAX  16384u
+
+#define AP_PROC_ID_MAX 0xffffffu
 
 /*
  * Stream s (0 stdin, 1 stdout, 2 stderr, then passed descriptors) of a process connects to its
@@ -633,7 +643,11 @@ struct ap_rule {
 	uint8_t dst[16];
 };
 
-/** struct ap_net - the container's interfaces and all that the engine configured on them */
+/**
+ * struct ap_net - the container's interfaces and all that the engine configured on them
+ * @resolver: IPv4 address on the loopback interface where the agent is to answer questions to a name
+ *            server, by asking at AP_PORT_DNS; zeros: none
+ */
 struct ap_net {
 	uint32_t n_links;
 	struct ap_link links[AP_MAX_LINKS];
@@ -645,6 +659,7 @@ struct ap_net {
 	struct ap_neigh neighs[AP_MAX_NEIGHS];
 	uint32_t n_rules;
 	struct ap_rule rules[AP_MAX_RULES];
+	uint8_t resolver[4];
 };
 
 /* --- frames ------------------------------------------------------------------------------- */

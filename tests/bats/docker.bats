@@ -88,3 +88,23 @@ dk() {
 	[ "$status" -eq 9 ]
 	[[ "$output" == *"/dev/"* ]]
 }
+
+@test "on a network of its own docker's name server knows the other containers, and asks others" {
+	local dnsd
+	dk network create --subnet 10.88.0.0/24 --gateway 10.88.0.1 n1
+	dk run -d --runtime runc --network n1 --name peer busybox sleep 1000
+	"${VOLT%/*}/probes/dnsd" "$BATS_TEST_TMPDIR/ready" 10.88.0.1 3>&- &
+	dnsd=$!
+	wait_for 20 test -e "$BATS_TEST_TMPDIR/ready"
+	say_run dk run --rm --network n1 --dns 10.88.0.1 busybox sh -c 'cat /etc/resolv.conf
+		nslookup peer | grep ^Addr; nslookup elsewhere.example | grep ^Addr
+		for i in 1 2 3 4 5 6 7 8; do nslookup peer > /tmp/$i & done; wait; grep -l "Address.*: *10.88.0.2$" /tmp/? | wc -l'
+	kill "$dnsd"
+	dk rm -f peer
+	dk network rm n1
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"nameserver 127.0.0.11"* ]]
+	[[ "$output" == *"Address"*" 10.88.0.2"* ]]
+	[[ "$output" == *"Address"*" 192.0.2.77"* ]]
+	[ "${lines[-1]}" = 8 ]
+}

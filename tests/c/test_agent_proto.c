@@ -337,6 +337,35 @@ static void stream_ports_are_of_their_own(void **state)
 		    AP_PORT_STDIO(UINT32_MAX)); /* no overflow */
 }
 
+/* A name server elsewhere than on the guest's own loopback would take another's place. */
+static void resolvers_are_on_the_loopback(void **state)
+{
+	const struct {
+		uint8_t addr[4];
+		int code;
+	} cases[] = {{{0, 0, 0, 0}, 0},
+		     {{127, 0, 0, 11}, 0},
+		     {{127, 255, 255, 254}, 0},
+		     {{10, 0, 0, 1}, -EPROTO},
+		     {{0, 0, 0, 1}, -EPROTO}};
+	static struct ap_net in, out;
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memset(in.resolver, 0, sizeof(in.resolver));
+		(void)payload(ap_encode_net(&in, 3, frame, sizeof(frame)), AP_MSG_NET, 3, &len);
+		memcpy(frame + AP_HEADER_LEN + len - 4, cases[i].addr, 4); /* the last field */
+		assert_int_equal(ap_decode_net(frame + AP_HEADER_LEN, len, &out), cases[i].code);
+		memcpy(in.resolver, cases[i].addr, 4);
+		assert_int_equal(ap_encode_net(&in, 3, frame, sizeof(frame)) < 0,
+				 cases[i].code < 0);
+		if (cases[i].code == 0) {
+			assert_memory_equal(out.resolver, cases[i].addr, 4);
+		}
+	}
+}
+
 static void every_prefix_is_refused(void **state)
 {
 	static struct ap_exec e;
@@ -544,6 +573,7 @@ int main(void)
 		cmocka_unit_test(stream_ports_are_of_their_own),
 		cmocka_unit_test(passed_descriptors_are_of_a_kind),
 		cmocka_unit_test(a_notify_is_a_text_of_some_length),
+		cmocka_unit_test(resolvers_are_on_the_loopback),
 		cmocka_unit_test(every_prefix_is_refused),
 		cmocka_unit_test(mutations_stay_inside),
 		cmocka_unit_test(tags_order_and_lengths),
