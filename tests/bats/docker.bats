@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Through docker: its daemon, its containerd, its network hook.
-# as long as: 23
+# as long as: 25
 
 load helpers
 
@@ -25,7 +25,9 @@ setup() {
 }
 
 teardown() {
-	dk rm -f c1 > /dev/null 2>&1
+	dk rm -f c1 peer > /dev/null 2>&1
+	dk network rm n1 > /dev/null 2>&1
+	pkill -x dnsd
 	[ -z "$(ls -A /run/dk/exec/runtime-runc/moby 2> /dev/null)" ]
 	teardown_common
 }
@@ -90,18 +92,13 @@ dk() {
 }
 
 @test "on a network of its own docker's name server knows the other containers, and asks others" {
-	local dnsd
 	dk network create --subnet 10.88.0.0/24 --gateway 10.88.0.1 n1
 	dk run -d --runtime runc --network n1 --name peer busybox sleep 1000
-	"${VOLT%/*}/probes/dnsd" "$BATS_TEST_TMPDIR/ready" 10.88.0.1 3>&- &
-	dnsd=$!
+	"${VOLT%/*}/probes/dnsd" "$BATS_TEST_TMPDIR/ready" 10.88.0.1 > "$BATS_TEST_TMPDIR/dnsd" 2>&1 3>&- &
 	wait_for 20 test -e "$BATS_TEST_TMPDIR/ready"
 	say_run dk run --rm --network n1 --dns 10.88.0.1 busybox sh -c 'cat /etc/resolv.conf
 		nslookup peer | grep ^Addr; nslookup elsewhere.example | grep ^Addr
 		for i in 1 2 3 4 5 6 7 8; do nslookup peer > /tmp/$i & done; wait; grep -l "Address.*: *10.88.0.2$" /tmp/? | wc -l'
-	kill "$dnsd"
-	dk rm -f peer
-	dk network rm n1
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"nameserver 127.0.0.11"* ]]
 	[[ "$output" == *"Address"*" 10.88.0.2"* ]]
