@@ -195,7 +195,7 @@ $(BUILD)/tests/test_escape: LDFLAGS += -Wl,--wrap=sbx_seccomp_prepare -Wl,--wrap
 # The runtime with roles that were taken over (tests/escape/hook.c), for tests/bats/escape.bats. It is
 # linked from the same objects: what makes it evil is not in them.
 HOOKED := sbx_stage_vmm_mounts sbx_stage_vmm_started sbx_stage_fs_final sbx_stage_shim_final sbx_stage_proxy_final \
-	sbx_close_fds sbx_seccomp_prepare sbx_seccomp_thread role_report_read
+	sbx_close_fds sbx_seccomp_prepare sbx_seccomp_thread role_report_read role_tell_shim
 .PHONY: escape
 escape: $(BUILD)/escape/volt-runc
 $(BUILD)/tests/escape/hook.o: CFLAGS += -Itests/c

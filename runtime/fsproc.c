@@ -217,7 +217,7 @@ static int prepare(struct fsproc *f, struct vr_err *err)
 	const int keep[] = {
 		plan->report_fd,    plan->vmm_fd,	    plan->alive_fd,
 		plan->wires.irq_fd, plan->wires.kick_fd[0], plan->wires.kick_fd[1],
-		tree.root_fd,	    tree.proc_self_fd,	    vr_log_fd(),
+		tree.root_fd,	    tree.proc_self_fd,	    role_log_fd(),
 	};
 	rc = sbx_close_fds(keep, VR_ARRAY_SIZE(keep));
 	if (rc < 0) {

@@ -188,7 +188,8 @@ static int open_wires(struct launch *l, struct vr_err *err)
 
 /*
  * The lock of @alive tells that a role lives; it goes with the last copy of the descriptor. None
- * can write to it, or a role that was taken over could fill the state's file system.
+ * can write to it, or a role that was taken over could fill the state's file system. For the same
+ * cause the shim alone has @reason: the guest doesn't talk to it, and it writes one message.
  */
 static int open_state_files(struct launch *l, int dirfd, struct vr_err *err)
 {

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "interrupt.h"
 
 /* A report is {i32 errno, text}; an empty text with 0 means ready. */
@@ -55,6 +56,25 @@ int role_report_read(int report_fd, const char *role, int timeout_ms, struct vr_
 	}
 	r.msg[sizeof(r.msg) - 1] = '\0';
 	return vr_err_set(err, r.code, "%s", r.msg);
+}
+
+/* Syscalls: sendto (role vmm) */
+void role_tell_shim(int shim_fd, uint8_t status, const char *reason)
+{
+	struct shim_exit_msg msg = {.status = status};
+	size_t len = reason ? strnlen(reason, sizeof(msg.reason)) : 0;
+
+	memcpy(msg.reason, reason ? reason : "", len);
+	/* The shim exits on this; when it is gone already nobody needs to know. */
+	(void)send(shim_fd, &msg, SHIM_EXIT_MIN + len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+int role_log_fd(void)
+{
+	if (!vr_log_enabled(VR_LOG_WARN)) {
+		vr_log_set_fd(-1);
+	}
+	return vr_log_fd();
 }
 
 void role_stdio_null(int null_fd)

@@ -26,6 +26,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdnoreturn.h>
 
@@ -55,7 +56,8 @@ struct shim_plan {
 	int vmm_fd;
 	int alive_fd;
 	int null_fd;
-	int tty_fd; /* slave of the terminal, to become the controlling one; or -1 */
+	int reason_fd; /* file in the state directory that says why a VM ended badly */
+	int tty_fd;    /* slave of the terminal, to become the controlling one; or -1 */
 	int rootfs_tree_fd;
 	bool new_uts;
 	bool new_pid;
@@ -129,7 +131,6 @@ struct vmm_plan {
 	int fs_fd;
 	int alive_fd;
 	int null_fd;
-	int reason_fd; /* file in the state directory that says why a VM ended badly */
 	int control_fd;
 	int kvm_fd;
 	int kernel_fd;
@@ -161,10 +162,18 @@ noreturn void vmproc_main(const struct vmm_plan *plan);
 
 /* ---- messages between roles (seqpacket, one struct a message) ---- */
 
-/** shim <- vmm: the container ended; the shim exits with it */
+/**
+ * shim <- vmm: the container ended; the shim exits with it
+ * @status: wait status style: 0..255
+ * @reason: why, if that was not the workload; as long as the message is, no NUL. The shim writes
+ *          it into the state directory: a vmm that was taken over gets no more than this in there.
+ */
 struct shim_exit_msg {
-	uint32_t status; /* wait status style: 0..255 */
+	uint32_t status;
+	char reason[VR_ERR_MSG_MAX];
 };
+#define SHIM_EXIT_MIN offsetof(struct shim_exit_msg, reason)
+
 /**
  * shim -> vmm: a signal the shim got, to be forwarded
  * @from_tty: the terminal's driver sent it, not a process
@@ -197,6 +206,18 @@ void role_report(int report_fd, const struct vr_err *err);
 /** role_report_read() - `create`'s side: wait. Return: 0, or what the role said */
 int role_report_read(int report_fd, const char *role, int timeout_ms, struct vr_err *err)
 	__attribute__((warn_unused_result));
+/**
+ * role_tell_shim() - the vmm's last word to a shim; it can't be told when it is gone
+ * @reason: or NULL; cut to what the message has room for
+ */
+void role_tell_shim(int shim_fd, uint8_t status, const char *reason);
+/**
+ * role_log_fd() - the log for a role to keep, or -1
+ *
+ * The roles never log errors. So the log is given up where nobody asked for more: a role that was
+ * taken over could fill the file system it is on.
+ */
+int role_log_fd(void) __attribute__((warn_unused_result));
 /**
  * role_stdio_null() - fds 0, 1, 2 become @null_fd
  *

@@ -5,8 +5,8 @@
  * Callers wait for it, signal it, read its /proc entries, enter its network,
  * mount and pid namespaces. So it lives where the container would: in the
  * namespaces of config.json, with the rootfs and the bind mounts as its "/".
- * Beyond that it passes signals to the vmm and exits with the guest's status.
- * It ends at once when the vmm does.
+ * Beyond that it passes signals to the vmm, keeps the reason of a bad end for `state`, and exits
+ * with the guest's status. It ends at once when the vmm does.
  */
 #include "roles.h"
 
@@ -178,7 +178,7 @@ static int profile_open(const char *profile, int *out, struct vr_err *err)
 
 static int prepare(const struct shim_plan *plan, int sigfd, struct vr_err *err)
 {
-	int keep[5] = {plan->report_fd, plan->vmm_fd, plan->alive_fd, sigfd};
+	int keep[6] = {plan->report_fd, plan->vmm_fd, plan->alive_fd, plan->reason_fd, sigfd};
 	int profile_fd = -1;
 	int rc;
 
@@ -195,7 +195,7 @@ static int prepare(const struct shim_plan *plan, int sigfd, struct vr_err *err)
 	if (rc == 0 && plan->userns_fd >= 0) {
 		rc = userns_enter(plan->userns_fd, 0, 0, err);
 	}
-	return rc < 0 ? rc : narrow(keep, 4, plan->null_fd, &profile_fd, plan->apparmor, err);
+	return rc < 0 ? rc : narrow(keep, 5, plan->null_fd, &profile_fd, plan->apparmor, err);
 }
 
 static int prepare_exec(const struct shim_exec_plan *plan, int sigfd, struct vr_err *err)
@@ -232,26 +232,30 @@ static void signal_forward(int sigfd, int vmm_fd)
 
 /*
  * What the vmm said last. When it died with a signal of ours unread, that error is told
- * first, and the status that it had sent only after it.
+ * first, and the status that it had sent only after it. The reason is written, once, before
+ * our end tells callers to look for it.
  *
- * Return: the exit status. Syscalls: recvfrom (role shim)
+ * Return: the exit status. Syscalls: recvfrom, write (role shim)
  */
-static int status_read(int vmm_fd)
+static int status_read(int vmm_fd, int reason_fd)
 {
 	struct shim_exit_msg msg;
-	ssize_t n = recv(vmm_fd, &msg, sizeof(msg), 0);
+	ssize_t n = recv(vmm_fd, &msg, sizeof(msg), 0); /* cuts what is longer */
 
 	if (n < 0 && errno == ECONNRESET) {
 		n = recv(vmm_fd, &msg, sizeof(msg), 0);
 	}
-	if (n != (ssize_t)sizeof(msg)) {
+	if (n < (ssize_t)SHIM_EXIT_MIN) {
 		return STATUS_KILLED; /* the vmm died: its container was killed */
+	}
+	if (reason_fd >= 0 && n > (ssize_t)SHIM_EXIT_MIN) {
+		(void)!write(reason_fd, msg.reason, (size_t)n - SHIM_EXIT_MIN); /* best effort */
 	}
 	return (int)(msg.status & 0xff);
 }
 
 /* Return: the exit status. Syscalls: poll, ppoll (role shim) */
-static int wait_for_exit(int sigfd, int vmm_fd)
+static int wait_for_exit(int sigfd, int vmm_fd, int reason_fd)
 {
 	struct pollfd p[2] = {{.fd = vmm_fd, .events = POLLIN}, {.fd = sigfd, .events = POLLIN}};
 
@@ -263,7 +267,7 @@ static int wait_for_exit(int sigfd, int vmm_fd)
 			signal_forward(sigfd, vmm_fd);
 		}
 		if (p[0].revents != 0) {
-			return status_read(vmm_fd);
+			return status_read(vmm_fd, reason_fd);
 		}
 	}
 }
@@ -284,7 +288,8 @@ static int start(const char *id, struct vr_err *err)
 	return sigfd;
 }
 
-static noreturn void serve(int report_fd, int sigfd, int vmm_fd, const struct vr_err *err)
+static noreturn void serve(int report_fd, int sigfd, int vmm_fd, int reason_fd,
+			   const struct vr_err *err)
 {
 	if (err->code != 0) {
 		role_report(report_fd, err);
@@ -292,7 +297,7 @@ static noreturn void serve(int report_fd, int sigfd, int vmm_fd, const struct vr
 	}
 	role_report(report_fd, NULL);
 	(void)close(report_fd);
-	_exit(wait_for_exit(sigfd, vmm_fd));
+	_exit(wait_for_exit(sigfd, vmm_fd, reason_fd));
 }
 
 noreturn void shim_main(const struct shim_plan *plan)
@@ -303,7 +308,7 @@ noreturn void shim_main(const struct shim_plan *plan)
 	if (sigfd >= 0) {
 		(void)!prepare(plan, sigfd, &err); /* err tells */
 	}
-	serve(plan->report_fd, sigfd, plan->vmm_fd, &err);
+	serve(plan->report_fd, sigfd, plan->vmm_fd, plan->reason_fd, &err);
 }
 
 noreturn void shim_exec_main(const struct shim_exec_plan *plan)
@@ -317,5 +322,5 @@ noreturn void shim_exec_main(const struct shim_exec_plan *plan)
 	if (sigfd >= 0) {
 		(void)!prepare_exec(plan, sigfd, &err); /* err tells */
 	}
-	serve(plan->report_fd, sigfd, plan->vmm_fd, &err);
+	serve(plan->report_fd, sigfd, plan->vmm_fd, -1, &err);
 }

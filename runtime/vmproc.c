@@ -38,27 +38,38 @@
 	"console=hvc0 quiet panic=-1 reboot=k random.trust_cpu=on no-kvmapf "                      \
 	"rcupdate.rcu_expedited=1 dummy.numdummies=0"
 
-void vmproc_end(struct vmproc *p, uint8_t status)
+/* @reason: of a container that didn't end by itself, or NULL; for `state`, with init's shim */
+static void end(struct vmproc *p, uint8_t status, const char *reason)
 {
 	if (p->ending) {
 		return;
 	}
 	p->ending = true;
 	p->state = CTL_EXITED;
-	vmproc_procs_tell(p, &p->procs[0], status);
+	vmproc_procs_tell(p, &p->procs[0], status, reason);
 	for (uint32_t slot = 1; slot < VMPROC_MAX_PROCS; slot++) {
 		if (p->procs[slot].used) {
-			vmproc_procs_tell(p, &p->procs[slot], STATUS_KILLED);
+			vmproc_procs_tell(p, &p->procs[slot], STATUS_KILLED, NULL);
 		}
 	}
 	loop_stop(p->loop);
 }
 
-void vmproc_kill(struct vmproc *p)
+static void kill_for(struct vmproc *p, const char *reason)
 {
 	const struct vproc *init = &p->procs[0];
 
-	vmproc_end(p, init->exited ? init->status : STATUS_KILLED);
+	end(p, init->exited ? init->status : STATUS_KILLED, reason);
+}
+
+void vmproc_end(struct vmproc *p, uint8_t status)
+{
+	end(p, status, NULL);
+}
+
+void vmproc_kill(struct vmproc *p)
+{
+	kill_for(p, NULL);
 }
 
 void vmproc_refuse(struct vmproc *p, const struct vr_err *err)
@@ -68,14 +79,13 @@ void vmproc_refuse(struct vmproc *p, const struct vr_err *err)
 	}
 	if (!p->committed && p->state == CTL_BOOTING) {
 		role_report(p->plan->report_fd, err);
-	} else {
-		/* No error in the log: that has one for each command that failed, and callers take it
-		 * for the next one's. */
-		vr_info("%s", err->msg);
-		(void)!write(p->plan->reason_fd, err->msg,
-			     strlen(err->msg)); /* for `state`, best effort */
+		vmproc_kill(p);
+		return;
 	}
-	vmproc_kill(p);
+	/* No error in the log: that has one for each command that failed, and callers take it
+	 * for the next one's. */
+	vr_info("%s", err->msg);
+	kill_for(p, err->msg);
 }
 
 void vmproc_fail(struct vmproc *p, const char *fmt, ...)
@@ -368,10 +378,10 @@ static int prepare(struct vmproc *p, struct vr_err *err)
 	const struct vmm_plan *plan = p->plan;
 	const int fixed[] = {
 		plan->report_fd, plan->shim_fd,	     plan->fs_fd,	 plan->alive_fd,
-		plan->reason_fd, plan->control_fd,   plan->kvm_fd,	 plan->kernel_fd,
+		role_log_fd(),	 plan->control_fd,   plan->kvm_fd,	 plan->kernel_fd,
 		plan->ram_fd,	 plan->initramfs_fd, plan->wires.irq_fd, plan->wires.kick_fd[0],
 		plan->stdio[0],	 plan->stdio[1],     plan->stdio[2],	 plan->wires.kick_fd[1],
-		vr_log_fd(),	 plan->notify_fd,    plan->net->dns_fd,
+		plan->notify_fd, plan->net->dns_fd,
 	};
 	int keep[VR_ARRAY_SIZE(fixed) + VMM_DISKS_MAX + 2 * AP_MAX_LINKS * NET_TAP_MAX_QUEUES +
 		 2 * AP_MAX_FDS];

@@ -253,8 +253,8 @@ struct stream *vmproc_procs_stream_of(struct vproc *v, unsigned s);
 struct vproc *vmproc_procs_find(struct vmproc *p, uint32_t id);
 /** vmproc_procs_release() - end all of it and free the slot; its shim learns of it by end of file */
 void vmproc_procs_release(struct vmproc *p, struct vproc *v);
-/** vmproc_procs_tell() - its shim may exit with @status */
-void vmproc_procs_tell(struct vmproc *p, struct vproc *v, uint8_t status);
+/** vmproc_procs_tell() - its shim may exit with @status; @reason: for `state`, or NULL */
+void vmproc_procs_tell(struct vmproc *p, struct vproc *v, uint8_t status, const char *reason);
 /** vmproc_procs_defer() - do @work from the loop, without locks */
 void vmproc_procs_defer(struct vmproc *p, struct vproc *v, enum vmproc_proc_work work);
 void vmproc_procs_work(struct vmproc *p, uint32_t index);

@@ -187,15 +187,12 @@ struct vproc *vmproc_procs_add(struct vmproc *p, bool tty, const int rfd[VMPROC_
 	return NULL;
 }
 
-void vmproc_procs_tell(struct vmproc *p, struct vproc *v, uint8_t status)
+void vmproc_procs_tell(struct vmproc *p, struct vproc *v, uint8_t status, const char *reason)
 {
-	const struct shim_exit_msg msg = {.status = status};
-
 	if (v->shim_fd < 0) {
 		return;
 	}
-	/* The shim exits on this; when it is gone already nobody needs to know. */
-	(void)send(v->shim_fd, &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT);
+	role_tell_shim(v->shim_fd, status, reason);
 	loop_del(p->loop, v->shim_fd);
 	vr_close_reset(&v->shim_fd);
 }
@@ -253,7 +250,7 @@ static void work_over(struct vmproc *p, struct vproc *v)
 {
 	struct vproc *init = &p->procs[0];
 
-	vmproc_procs_tell(p, v, v->status);
+	vmproc_procs_tell(p, v, v->status, NULL);
 	if (v != init) {
 		vmproc_procs_release(p, v);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_roles.c - reports of the roles to create, and their standard streams */
+/* test_roles.c - reports of the roles to create, the vmm's last word, streams and log of a role */
 #include "cm.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fdio.h"
+#include "base/log.h"
 #include "roles.h"
 
 struct pair {
@@ -206,6 +207,70 @@ static void streams_become_the_null_device(void **state)
 	(void)close(null_fd);
 }
 
+static void the_last_word_is_as_long_as_its_reason(void **state)
+{
+	struct pair *p = *state;
+	struct shim_exit_msg m;
+
+	role_tell_shim(p->role, 255, NULL);
+	assert_int_equal(recv(p->create, &m, sizeof(m), 0), SHIM_EXIT_MIN);
+	assert_int_equal(m.status, 255);
+	role_tell_shim(p->role, 137, "it broke");
+	assert_int_equal(recv(p->create, &m, sizeof(m), 0), SHIM_EXIT_MIN + 8);
+	assert_int_equal(m.status, 137);
+	assert_memory_equal(m.reason, "it broke", 8);
+}
+
+static void a_reason_too_long_is_cut(void **state)
+{
+	char reason[2 * VR_ERR_MSG_MAX], got[2 * sizeof(struct shim_exit_msg)];
+	struct pair *p = *state;
+
+	memset(reason, 'r', sizeof(reason) - 1);
+	reason[sizeof(reason) - 1] = '\0';
+	role_tell_shim(p->role, 1, reason);
+	assert_int_equal(recv(p->create, got, sizeof(got), 0), sizeof(struct shim_exit_msg));
+	assert_memory_equal(got + SHIM_EXIT_MIN, reason, VR_ERR_MSG_MAX);
+}
+
+static void a_shim_may_be_gone(void **state)
+{
+	struct pair *p = *state;
+
+	(void)shutdown(p->create, SHUT_RDWR);
+	role_tell_shim(p->role, 0, "nobody hears it"); /* no SIGPIPE */
+	role_tell_shim(-1, 0, NULL);
+}
+
+/* Roles log no errors: without a level that asks for more there is nothing to keep the log for. */
+static void a_role_keeps_the_log_only_if_it_has_to_say_something(void **state)
+{
+	struct vr_err err = VR_ERR_INIT;
+	char path[] = "/tmp/test-roles-log.XXXXXX";
+	int made = mkstemp(path), fd;
+
+	(void)state;
+	assert_true(made >= 0);
+	(void)close(made);
+	assert_int_equal(vr_log_init(path, VR_LOG_TEXT, VR_LOG_WARN, &err), 0);
+	fd = role_log_fd();
+	assert_true(fd > 2);
+	assert_int_equal(fd, vr_log_fd());
+
+	assert_int_equal(vr_log_init(path, VR_LOG_TEXT, VR_LOG_ERROR, &err), 0);
+	fd = vr_log_fd();
+	assert_int_equal(role_log_fd(), -1);
+	assert_int_equal(fcntl(fd, F_GETFD), -1); /* closed */
+	assert_int_equal(errno, EBADF);
+	vr_error("to nobody, and to no descriptor that has the number by now");
+
+	assert_int_equal(vr_log_init(NULL, VR_LOG_TEXT, VR_LOG_ERROR, &err), 0);
+	assert_int_equal(role_log_fd(), -1);
+	assert_true(fcntl(2, F_GETFD) >= 0); /* not ours to close */
+	assert_int_equal(vr_log_init(NULL, VR_LOG_TEXT, VR_LOG_ERROR, &err), 0);
+	assert_int_equal(unlink(path), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pair_up, pair_down)
 
 int main(void)
@@ -221,7 +286,11 @@ int main(void)
 		TEST(text_without_an_end_is_cut),
 		TEST(create_may_be_gone),
 		TEST(signals_do_not_disturb_the_wait),
+		TEST(the_last_word_is_as_long_as_its_reason),
+		TEST(a_reason_too_long_is_cut),
+		TEST(a_shim_may_be_gone),
 		cmocka_unit_test(streams_become_the_null_device),
+		cmocka_unit_test(a_role_keeps_the_log_only_if_it_has_to_say_something),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_shim.c - the shim of an exec, and who stands in for it in the foreground
+ * test_shim.c - the shim, of an exec and of a container, and who stands in for it in the foreground
  *
  * The test plays the vmm. Needs root, as the shim's sandbox does.
  */
@@ -11,7 +11,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,13 +79,12 @@ static struct shim_signal_msg shim_heard(struct world *w)
 
 static void it_exits_as_it_is_told(void **state)
 {
-	const struct shim_exit_msg msg = {.status = 42};
 	struct world w;
 	int status;
 
 	(void)state;
 	shim_start(&w, false);
-	assert_int_equal(send(w.vmm_fd, &msg, sizeof(msg), 0), sizeof(msg));
+	role_tell_shim(w.vmm_fd, 42, "it keeps no reason");
 	status = shim_wait(&w);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 42);
@@ -141,6 +143,124 @@ static void the_terminal_tells_it_of_its_size(void **state)
 	assert_int_equal(m.from_tty, 1);
 	assert_int_equal(shutdown(w.vmm_fd, SHUT_RDWR), 0);
 	(void)shim_wait(&w);
+}
+
+/* ---- of a container ---- */
+
+struct container_world {
+	struct world w;
+	char dir[32]; /* its root */
+	int reason_fd;
+};
+
+static void container_shim_start(struct container_world *c)
+{
+	int pair[2], report[2], null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct vr_err err = VR_ERR_INIT;
+	int tree;
+
+	(void)snprintf(c->dir, sizeof(c->dir), "/tmp/shim.XXXXXX");
+	assert_non_null(mkdtemp(c->dir));
+	tree = (int)syscall(SYS_open_tree, AT_FDCWD, c->dir, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	assert_true(tree >= 0);
+	c->reason_fd = open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	assert_true(c->reason_fd >= 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report), 0);
+	c->w.console = (struct console){.master = -1, .slave = -1};
+	c->w.pid = fork();
+	if (c->w.pid == 0) {
+		const struct shim_plan plan = {.id = "c1",
+					       .report_fd = report[1],
+					       .vmm_fd = pair[0],
+					       .alive_fd = -1,
+					       .null_fd = null_fd,
+					       .reason_fd = c->reason_fd,
+					       .tty_fd = -1,
+					       .rootfs_tree_fd = tree,
+					       .userns_fd = -1};
+
+		shim_main(&plan);
+	}
+	close(pair[0]);
+	close(report[1]);
+	close(null_fd);
+	close(tree);
+	c->w.vmm_fd = pair[1];
+	if (role_report_read(report[0], "shim", 10000, &err) < 0) {
+		fail_msg("%s", err.msg);
+	}
+	close(report[0]);
+}
+
+/* Return: its exit status; @out has the @cap bytes of the reason that it left */
+static int container_shim_end(struct container_world *c, char *out, size_t cap, size_t *out_len)
+{
+	int status = shim_wait(&c->w);
+	ssize_t n = pread(c->reason_fd, out, cap, 0);
+
+	assert_true(n >= 0);
+	*out_len = (size_t)n;
+	close(c->reason_fd);
+	assert_int_equal(rmdir(c->dir), 0);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void it_leaves_the_reason(void **state)
+{
+	struct container_world c;
+	char reason[64];
+	size_t n;
+
+	(void)state;
+	container_shim_start(&c);
+	role_tell_shim(c.w.vmm_fd, 137, "the guest kernel stopped (reset)");
+	assert_int_equal(container_shim_end(&c, reason, sizeof(reason), &n), 137);
+	assert_int_equal(n, strlen("the guest kernel stopped (reset)"));
+	assert_memory_equal(reason, "the guest kernel stopped (reset)", n);
+}
+
+static void without_a_reason_it_leaves_none(void **state)
+{
+	struct container_world c;
+	char reason[64];
+	size_t n;
+
+	(void)state;
+	container_shim_start(&c);
+	role_tell_shim(c.w.vmm_fd, 3, NULL);
+	assert_int_equal(container_shim_end(&c, reason, sizeof(reason), &n), 3);
+	assert_int_equal(n, 0);
+
+	container_shim_start(&c);
+	assert_int_equal(send(c.w.vmm_fd, "\0\0\0", 3, 0), 3); /* no status even */
+	assert_int_equal(container_shim_end(&c, reason, sizeof(reason), &n), 137);
+	assert_int_equal(n, 0);
+}
+
+/* A vmm that was taken over: all it wants to say, as often as the socket takes it. */
+static void a_flood_of_reasons_is_cut(void **state)
+{
+	static char reason[60000], flood[30000];
+	const struct shim_exit_msg head = {.status = 9};
+	struct container_world c;
+	unsigned sent = 0;
+	size_t n;
+
+	(void)state;
+	memset(flood, 'x', sizeof(flood));
+	memcpy(flood, &head, SHIM_EXIT_MIN);
+	container_shim_start(&c);
+	assert_int_equal(kill(c.w.pid, SIGSTOP), 0);
+	while (sent < 100 && send(c.w.vmm_fd, flood, sizeof(flood), MSG_DONTWAIT) > 0) {
+		sent++;
+	}
+	assert_true(sent > 1);
+	assert_int_equal(kill(c.w.pid, SIGCONT), 0);
+	assert_int_equal(container_shim_end(&c, reason, sizeof(reason), &n), 9);
+	assert_int_equal(n, sizeof(head.reason));
+	assert_memory_equal(reason, flood + SHIM_EXIT_MIN, n);
 }
 
 /* ---- the foreground; a child plays the shim ---- */
@@ -284,6 +404,9 @@ int main(void)
 		cmocka_unit_test(it_leads_its_own_session),
 		cmocka_unit_test(it_passes_signals_on),
 		cmocka_unit_test(the_terminal_tells_it_of_its_size),
+		cmocka_unit_test(it_leaves_the_reason),
+		cmocka_unit_test(without_a_reason_it_leaves_none),
+		cmocka_unit_test(a_flood_of_reasons_is_cut),
 		cmocka_unit_test(the_terminal_is_relayed_both_ways),
 		cmocka_unit_test(the_last_output_is_not_lost),
 		cmocka_unit_test(signals_reach_the_shim),
