@@ -288,8 +288,7 @@ static int encode(const struct ap_net *net, uint32_t request_id, struct net_plan
 
 static bool worth_telling(const struct ap_net *net)
 {
-	return net->n_links + net->n_addrs + net->n_routes + net->n_rules > 0 ||
-	       net->resolver[0] != 0;
+	return net->n_links + net->n_addrs + net->n_routes + net->n_rules > 0;
 }
 
 static int attach_all(const struct oci_spec *spec, struct nl_sock *nl, struct net_scan *s,
