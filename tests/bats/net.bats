@@ -447,6 +447,7 @@ disk() {
 		ip -n far addr add "10.9.2$n.1/24" dev "far$n"
 		ip -n far link set "far$n" up
 	done
+	modprobe dummy numdummies=0 # as systemd's modprobe.d has it; else one is made here with the module
 	for n in 3 4 5 6 7; do
 		ip -n n1 link add "eth$n" type dummy
 		ip -n n1 addr add "10.9.3$n.2/24" dev "eth$n"
