@@ -163,7 +163,7 @@ $(BUILD)/guest/initramfs: $(BUILD)/guest/mkinitramfs $(BUILD)/guest/agent
 
 .PHONY: kernel
 kernel: $(BUILD)/guest/vmlinux
-$(BUILD)/guest/vmlinux: kernel-config/build.sh $(wildcard kernel-config/*.config)
+$(BUILD)/guest/vmlinux: kernel-config/build.sh $(wildcard kernel-config/*.config kernel-config/pch/*)
 	$(call say,KERNEL,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)kernel-config/build.sh $@
@@ -399,7 +399,7 @@ deps:
 # ---- style --------------------------------------------------------------------------------------
 
 C_FILES := $(wildcard runtime/*.[ch] runtime/*/*.[ch] guest-agent/*.[ch] tests/c/*.[ch] tests/escape/*.c tests/fuzz/*.[ch] tests/vm/*.c \
-	tests/soak/*.[ch] tests/bats/probes/*.c tests/guests/*.[ch])
+	tests/soak/*.[ch] tests/bats/probes/*.c tests/guests/*.[ch] kernel-config/pch/*.c)
 SH_FILES := kernel-config/build.sh runtime/sandbox/gen_syscalls.sh .ci/run \
 	$(wildcard tests/*.sh tests/vm/run tests/vm/guest-* tests/images/*.sh tests/bench/*.sh tests/bats/run tests/bats/all tests/fuzz/*.sh)
 
