@@ -170,4 +170,7 @@ void virtio_dev_kicked(struct virtio_dev *dev, unsigned q);
 void virtio_mmio_read(struct virtio_dev *dev, uint32_t off, void *buf, uint32_t len);
 void virtio_mmio_write(struct virtio_dev *dev, uint32_t off, const void *buf, uint32_t len);
 
+/** virtio_mmio_read_placeholder() - the same for a page without a device; @buf is zeroed before */
+void virtio_mmio_read_placeholder(uint32_t off, void *buf, uint32_t len);
+
 #endif /* VMM_VIRTIO_H */

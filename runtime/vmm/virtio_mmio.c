@@ -379,6 +379,24 @@ static void config_write(struct virtio_dev *dev, uint32_t off, const void *buf, 
 	}
 }
 
+void virtio_mmio_read_placeholder(uint32_t off, void *buf, uint32_t len)
+{
+	static const struct {
+		uint32_t off;
+		uint32_t value;
+	} regs[] = {
+		{VIRTIO_MMIO_MAGIC_VALUE, MMIO_MAGIC},
+		{VIRTIO_MMIO_VERSION, MMIO_VERSION},
+		{VIRTIO_MMIO_VENDOR_ID, MMIO_VENDOR},
+	};
+
+	for (size_t i = 0; i < VR_ARRAY_SIZE(regs); i++) {
+		if (off == regs[i].off && len == sizeof(regs[i].value)) {
+			memcpy(buf, &regs[i].value, len);
+		}
+	}
+}
+
 void virtio_mmio_read(struct virtio_dev *dev, uint32_t off, void *buf, uint32_t len)
 {
 	bool is_reg = len == sizeof(uint32_t) && off % 4 == 0 && off < VIRTIO_MMIO_CONFIG;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -29,15 +30,29 @@
 /* A process with threads waits for an RCU grace period when its fd table grows. */
 #define FD_TABLE_SIZE 1024
 
-/** struct vm - owned by the thread that created it; the buses are frozen while vCPUs run */
+/**
+ * struct spare - a slot whose device may come and go while vCPUs run
+ * @lock: covers @dev; taken before the device's own lock
+ */
+struct spare {
+	pthread_mutex_t lock;
+	struct virtio_dev *dev;
+};
+
+/**
+ * struct vm - owned by the thread that created it; the buses are frozen while vCPUs run
+ * @dev:   of each slot, borrowed; NULL for a spare one
+ * @spare: of each slot, NULL for a fixed one
+ */
 struct vm {
 	int fd;
 	struct bus mmio;
 	struct bus pio;
 	struct reset_dev reset;
 	struct vcpus *vcpus;
-	struct virtio_dev *dev[ML_MMIO_SLOTS]; /* borrowed */
-	unsigned n_devs;
+	struct virtio_dev *dev[ML_MMIO_SLOTS];
+	struct spare *spare[ML_MMIO_SLOTS];
+	unsigned n_slots;
 	bool started;
 };
 
@@ -70,34 +85,115 @@ static void device_write(void *ctx, uint64_t off, const void *buf, uint32_t len)
 
 static const struct bus_ops device_ops = {.read = device_read, .write = device_write};
 
-int vm_add_device(struct vm *vm, struct virtio_dev *dev)
+/* Return: number of the slot that comes next, -EBUSY, -ENOSPC */
+static int next_slot(const struct vm *vm)
 {
-	unsigned slot = vm->n_devs;
-	int ret;
-
 	if (vm->started) {
 		return -EBUSY;
 	}
-	if (slot == ML_MMIO_SLOTS) {
-		return -ENOSPC;
-	}
-	if (dev->irq_fd < 0) {
-		ret = virtio_dev_open_fds(dev);
-		if (ret < 0) {
-			return ret;
-		}
-	}
-	ret = irq_device_add(vm->fd, dev, slot_base(slot), ML_IRQ_BASE + slot);
+	return vm->n_slots == ML_MMIO_SLOTS ? -ENOSPC : (int)vm->n_slots;
+}
+
+static int wire(const struct vm *vm, unsigned slot, struct virtio_dev *dev)
+{
+	int ret = dev->irq_fd < 0 ? virtio_dev_open_fds(dev) : 0;
+
+	return ret < 0 ? ret : irq_device_add(vm->fd, dev, slot_base(slot), ML_IRQ_BASE + slot);
+}
+
+int vm_add_device(struct vm *vm, struct virtio_dev *dev)
+{
+	int slot = next_slot(vm);
+	int ret = slot < 0 ? slot : wire(vm, (unsigned)slot, dev);
+
 	if (ret < 0) {
 		return ret;
 	}
-	ret = bus_add(&vm->mmio, slot_base(slot), ML_MMIO_STRIDE, &device_ops, dev);
+	ret = bus_add(&vm->mmio, slot_base((unsigned)slot), ML_MMIO_STRIDE, &device_ops, dev);
 	if (ret < 0) {
-		irq_device_del(vm->fd, dev, slot_base(slot), ML_IRQ_BASE + slot);
+		irq_device_del(vm->fd, dev, slot_base((unsigned)slot),
+			       ML_IRQ_BASE + (unsigned)slot);
 		return ret;
 	}
-	vm->dev[vm->n_devs++] = dev;
-	return (int)slot;
+	vm->dev[vm->n_slots++] = dev;
+	return slot;
+}
+
+/* Syscalls: futex (role vcpu) */
+static void spare_read(void *ctx, uint64_t off, void *buf, uint32_t len)
+{
+	struct spare *s = ctx;
+
+	(void)pthread_mutex_lock(&s->lock); /* can't fail for a plain mutex */
+	if (s->dev) {
+		virtio_mmio_read(s->dev, (uint32_t)off, buf, len);
+	} else {
+		virtio_mmio_read_placeholder((uint32_t)off, buf, len);
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+/* Syscalls: futex (role vcpu) */
+static void spare_write(void *ctx, uint64_t off, const void *buf, uint32_t len)
+{
+	struct spare *s = ctx;
+
+	(void)pthread_mutex_lock(&s->lock); /* as above */
+	if (s->dev) {
+		virtio_mmio_write(s->dev, (uint32_t)off, buf, len);
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static const struct bus_ops spare_ops = {.read = spare_read, .write = spare_write};
+
+int vm_add_spare(struct vm *vm)
+{
+	int slot = next_slot(vm);
+	struct spare *s;
+	int ret;
+
+	if (slot < 0) {
+		return slot;
+	}
+	s = calloc(1, sizeof(*s)); /* zeros are a plain mutex */
+	if (!s) {
+		return -ENOMEM;
+	}
+	ret = bus_add(&vm->mmio, slot_base((unsigned)slot), ML_MMIO_STRIDE, &spare_ops, s);
+	if (ret < 0) {
+		free(s);
+		return ret;
+	}
+	vm->spare[vm->n_slots++] = s;
+	return slot;
+}
+
+/* Only the thread that owns the VM changes what is on a slot: others may read it under the lock. */
+static void spare_set(struct spare *s, struct virtio_dev *dev)
+{
+	(void)pthread_mutex_lock(&s->lock); /* as above */
+	s->dev = dev;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+/* Syscalls: eventfd2, ioctl, close (role vmm) */
+int vm_plug(struct vm *vm, unsigned slot, struct virtio_dev *dev)
+{
+	struct spare *s = slot < vm->n_slots ? vm->spare[slot] : NULL;
+	int ret;
+
+	if (!s) {
+		return -EINVAL;
+	}
+	if (s->dev) {
+		return -EBUSY;
+	}
+	ret = wire(vm, slot, dev);
+	if (ret == 0) {
+		spare_set(s, dev);
+	}
+	return ret;
 }
 
 /* A driver's reset: returns when nobody touches guest memory for the device any more. */
@@ -108,15 +204,35 @@ static void quiesce(struct virtio_dev *dev)
 	virtio_mmio_write(dev, REG_STATUS, &zero, sizeof(zero));
 }
 
+/* Syscalls: ioctl, close (role vmm) */
+void vm_unplug(struct vm *vm, unsigned slot)
+{
+	struct spare *s = slot < vm->n_slots ? vm->spare[slot] : NULL;
+	struct virtio_dev *dev = s ? s->dev : NULL;
+
+	if (!dev) {
+		return;
+	}
+	spare_set(s, NULL);
+	quiesce(dev);
+	irq_device_del(vm->fd, dev, slot_base(slot), ML_IRQ_BASE + slot);
+}
+
 /*
  * Their eventfds go with the VM: KVM waits for a grace period for each that is taken away from a
  * living one, and for one in all when its fd is closed.
  */
 static void quiesce_devices(struct vm *vm)
 {
-	while (vm->n_devs > 0) {
-		quiesce(vm->dev[--vm->n_devs]);
+	for (unsigned i = vm->n_slots; i-- > 0;) {
+		struct virtio_dev *dev = vm->spare[i] ? vm->spare[i]->dev : vm->dev[i];
+
+		if (dev) {
+			quiesce(dev);
+		}
+		free(vm->spare[i]);
 	}
+	vm->n_slots = 0;
 }
 
 /* Make the fd table large while there is only one thread. Merely slower later when it fails. */

@@ -3,9 +3,9 @@
  * vm.h - one virtual machine
  *
  * Order of use, also the order of the lifetime of what it owns:
- *   vm_create -> vm_add_device (each) -> pvh_load into the gmem ->
+ *   vm_create -> vm_add_device, vm_add_spare (each) -> pvh_load into the gmem ->
  *   vm_set_entry -> (sandbox narrows) -> vm_start -> ... -> vm_stop -> vm_destroy
- * vm_start() freezes the buses. vm_stop() returns when every vCPU thread has
+ * vm_start() freezes the buses; what is on a spare slot may change all the time. vm_stop() returns when every vCPU thread has
  * left guest mode and ended; then devices are quiesced, the VM with its
  * ioeventfds and irqfds is closed, and only then may memory be unmapped
  * (vm_destroy does it in that order, and never unmaps the gmem: its owner does).
@@ -75,6 +75,34 @@ int vm_create(const struct vm_config *cfg, struct vm **out) __attribute__((warn_
  * Return: slot number >= 0, -EBUSY after vm_start(), -ENOSPC, or -errno.
  */
 int vm_add_device(struct vm *vm, struct virtio_dev *dev) __attribute__((warn_unused_result));
+
+/**
+ * vm_add_spare() - keep the next virtio-mmio slot for a device that comes later
+ *
+ * Until then the guest finds a placeholder there (device id 0: virtio 1.2, 4.2.2.2), with
+ * registers that read as zeros and ignore writes.
+ *
+ * Return: slot number >= 0, -EBUSY after vm_start(), -ENOSPC.
+ */
+int vm_add_spare(struct vm *vm) __attribute__((warn_unused_result));
+
+/**
+ * vm_plug() - put a device on a spare slot, also while the guest runs
+ *
+ * The guest doesn't notice by itself: somebody has to tell it to look.
+ *
+ * Return: 0, -EINVAL (no spare slot), -EBUSY (it has a device), or -errno.
+ */
+int vm_plug(struct vm *vm, unsigned slot, struct virtio_dev *dev)
+	__attribute__((warn_unused_result));
+
+/**
+ * vm_unplug() - take a plugged device away again; its slot is spare afterwards
+ *
+ * Returns when no vCPU, kick or interrupt concerns the device any more, whatever its driver is
+ * doing: it may be destroyed. A slot without a device is fine.
+ */
+void vm_unplug(struct vm *vm, unsigned slot);
 
 /**
  * vm_add_pio() - put something that is no virtio device on I/O ports (a debug console)

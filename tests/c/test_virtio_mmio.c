@@ -628,6 +628,24 @@ static void test_registers_and_kicks_in_parallel(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void a_slot_without_a_device_is_a_placeholder(void **state)
+{
+	(void)state;
+	for (uint32_t off = 0; off < 0x1000; off++) {
+		for (uint32_t len = 1; len <= 8; len++) {
+			uint64_t v = 0;
+			uint64_t want = len != 4       ? 0
+					: off == 0x000 ? 0x74726976 /* "virt" */
+					: off == 0x004 ? 2	    /* version */
+					: off == 0x00c ? 0x544c4f56 /* vendor */
+						       : 0; /* device id 0: virtio 1.2, 4.2.2.2 */
+
+			virtio_mmio_read_placeholder(off, &v, len);
+			assert_int_equal(v, want);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -654,6 +672,7 @@ int main(void)
 		T(test_buffers_from_before_driver_ok_are_seen),
 		T(test_external_device),
 		T(test_registers_and_kicks_in_parallel),
+		cmocka_unit_test(a_slot_without_a_device_is_a_placeholder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,7 @@
 #include "vmm/kvm.h"
 #include "vmm/kvm_probe.h"
 #include "vmm/memlayout.h"
+#include "vmm/virtio_rng.h"
 
 #define RAM	  ML_RAM_MIN
 #define CODE	  0x100000u
@@ -429,6 +430,59 @@ static void nothing_is_left_behind(void **state)
 	expect_threads(threads);
 }
 
+/* Copies the device id of the first slot to DATA, for ever; writes 1 to its status first. */
+static const uint8_t watching[] = {
+	0xb8, 0x01, 0x00, 0x00, 0x00, /* mov $1, %eax */
+	0xa3, 0x70, 0x00, 0x00, 0xc0, /* mov %eax, 0xc0000070 */
+	0xa1, 0x08, 0x00, 0x00, 0xc0, /* mov 0xc0000008, %eax */
+	0xa3, 0x00, 0x00, 0x20, 0x00, /* mov %eax, DATA */
+	0xeb, 0xea,		      /* jmp to the start */
+};
+_Static_assert(ML_MMIO_BASE == 0xc0000000 && DATA == 0x200000, "addresses in the code");
+
+static void wait_for_word(const struct machine *t, uint32_t want)
+{
+	for (unsigned i = 0; i < 5000 && count_of(t) != want; i++) {
+		sleep_ms(1);
+	}
+	assert_int_equal(count_of(t), want);
+}
+
+static void devices_come_and_go_on_a_spare_slot(void **state)
+{
+	struct virtio_rng *rng = NULL;
+	struct virtio_dev *dev;
+	struct machine t;
+	uint32_t word = 0xdead;
+
+	(void)state;
+	NEED_KVM();
+	machine_make(&t, 2, watching, sizeof(watching), NULL, NULL);
+	assert_int_equal(gmem_write(t.mem, gpa(DATA), &word, sizeof(word)), 0);
+	assert_int_equal(vm_add_spare(t.vm), 0);
+	assert_int_equal(vm_start(t.vm), 0);
+	assert_int_equal(vm_add_spare(t.vm), -EBUSY);
+	wait_for_word(&t, 0);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_equal(virtio_rng_create(t.mem, NULL, &rng), 0);
+		dev = virtio_rng_dev(rng);
+		assert_int_equal(vm_plug(t.vm, 0, dev), 0);
+		assert_int_equal(vm_plug(t.vm, 0, dev), -EBUSY);
+		wait_for_word(&t, VIRTIO_ID_RNG);
+		vm_unplug(t.vm, 0);
+		assert_int_equal(dev->status, 0); /* as if its driver had reset it */
+		virtio_rng_destroy(rng);
+		wait_for_word(&t, 0);
+	}
+	vm_unplug(t.vm, 0);
+	assert_int_equal(virtio_rng_create(t.mem, NULL, &rng), 0);
+	assert_int_equal(vm_plug(t.vm, 1, virtio_rng_dev(rng)), -EINVAL);
+	assert_int_equal(vm_plug(t.vm, 0, virtio_rng_dev(rng)), 0); /* goes with the VM */
+	vm_destroy(t.vm);
+	virtio_rng_destroy(rng);
+	gmem_unmap(t.mem);
+}
+
 static void bad_configurations_are_refused(void **state)
 {
 	struct vm_config cfg = {.kvm_fd = -1, .n_vcpus = 1};
@@ -479,6 +533,7 @@ int main(void)
 		cmocka_unit_test(stop_ends_running_paused_and_waiting_vcpus),
 		cmocka_unit_test(a_failing_init_runs_no_guest_and_leaves_no_thread),
 		cmocka_unit_test(nothing_is_left_behind),
+		cmocka_unit_test(devices_come_and_go_on_a_spare_slot),
 		cmocka_unit_test(bad_configurations_are_refused),
 		cmocka_unit_test(the_probe_decides_and_says_why),
 	};
