@@ -81,6 +81,8 @@ $(foreach l,$(LAYERS),$(eval LIB_$(l) := $(BUILD)/lib$(l).a))
 ARCHIVES := $(foreach l,$(LINK_ORDER),$(LIB_$(l)))
 
 TEST_HELPERS := $(wildcard tests/c/evil_*.c)
+# Unit tests that need traffic control, which not every machine's kernel has: they run in the test machine.
+VM_TESTS  := $(BUILD)/tests/test_net_watch
 TEST_SRC  := $(wildcard tests/c/test_*.c)
 TEST_BINS := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
@@ -119,7 +121,7 @@ $(BUILD)/gen/version.h: FORCE
 # System calls each role may make, collected from the "Syscalls:" lines of the code that makes them.
 SANDBOXED_SRC := $(wildcard runtime/*.[ch] runtime/base/*.[ch] runtime/vmm/*.[ch] \
 	runtime/pvh/*.[ch] runtime/virtio-fs/*.[ch] runtime/sandbox/*.[ch])
-SYSCALL_LISTS := $(foreach r,shim vmm vcpu fs,$(BUILD)/gen/syscalls_$(r).h)
+SYSCALL_LISTS := $(foreach r,shim vmm vcpu fs net,$(BUILD)/gen/syscalls_$(r).h)
 
 $(BUILD)/gen/syscalls_%.h: runtime/sandbox/gen_syscalls.sh $(SANDBOXED_SRC)
 	$(Q)mkdir -p $(@D)
@@ -194,7 +196,8 @@ $(BUILD)/tests/test_escape: LDFLAGS += -Wl,--wrap=sbx_seccomp_prepare -Wl,--wrap
 
 # The runtime with roles that were taken over (tests/escape/hook.c), for tests/bats/escape.bats. It is
 # linked from the same objects: what makes it evil is not in them.
-HOOKED := sbx_stage_vmm_mounts sbx_stage_vmm_started sbx_stage_fs_final sbx_stage_shim_final sbx_stage_proxy_final \
+HOOKED := sbx_stage_vmm_mounts sbx_stage_vmm_started sbx_stage_fs_final sbx_stage_shim_final sbx_stage_net_final \
+	sbx_stage_proxy_final \
 	sbx_close_fds sbx_seccomp_prepare sbx_seccomp_thread role_report_read role_tell_shim
 .PHONY: escape
 escape: $(BUILD)/escape/volt-runc
@@ -230,7 +233,8 @@ $(FUZZ_TESTS): $(BUILD)/tests/%: tests/fuzz/%.c $(LIB_tests) $(ARCHIVES)
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests/c -I. $(LDFLAGS_ALL) -o $@ $< $(LIB_tests) \
 		-Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
-# The one test that sees both sides.
+# The one test that sees both sides. It has taps for the devices of a machine.
+$(BUILD)/tests/test_net_roundtrip: LDFLAGS += -Wl,--wrap=netdev_find -Wl,--wrap=netdev_bind -Wl,--wrap=netdev_unbind
 $(BUILD)/tests/test_net_roundtrip: tests/c/test_net_roundtrip.c $(LIB_agent) $(ARCHIVES)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
@@ -239,7 +243,7 @@ $(BUILD)/tests/test_net_roundtrip: tests/c/test_net_roundtrip.c $(LIB_agent) $(A
 
 .PHONY: unit
 unit: $(TEST_BINS) $(FUZZ_TESTS)
-	$(Q)tests/run-unit.sh $(TEST_BINS) $(FUZZ_TESTS)
+	$(Q)tests/run-unit.sh $(filter-out $(VM_TESTS),$(TEST_BINS)) $(FUZZ_TESTS)
 
 # A layer that uses more than DEPS_ allows does not link here (headers alone are check-layers' part).
 LAYER_LINKS := $(foreach l,$(filter-out cmd,$(LAYERS)),$(BUILD)/layers/$(l))
@@ -295,7 +299,7 @@ $(BUILD)/tests/test_soak_model: tests/c/test_soak_model.c tests/soak/model.c tes
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests $(LDFLAGS_ALL) -o $@ $(filter %.c,$^) -lcmocka
 
 .PHONY: images
-images: $(PROBES) $(GUESTS) $(BUILD)/soak escape
+images: $(PROBES) $(GUESTS) $(VM_TESTS) $(BUILD)/soak escape
 	$(Q)tests/images/build.sh $(BUILD)/images
 
 # Behaviour tests, in machines whose KVM can run a guest kernel. BATS_FILES= and BATS_FLAGS= narrow.

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* netcfg.c - the container's network; see netcfg.h */
+/*
+ * netcfg.c - the container's network; see netcfg.h
+ *
+ * What was asked for last is remembered. The next time, what is gone is removed first, for it may
+ * have the names and addresses of what comes, then what is new is added. What the workload made
+ * itself is left alone.
+ */
 #include "netcfg.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -10,93 +15,88 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "netlink.h"
+#include "netdev.h"
+#include "netitem.h"
 #include "sys.h"
 
-#define KERNEL_NAME "eth%u"  /* as the kernel numbers devices in the order of their slots */
-#define INTERIM	    "volt%u" /* while one link still has the name another one shall get */
-#define LO_INDEX    1
-#define TABLE_BYTE  256u /* tables from here on don't fit into the header */
+#define INTERIM "volt%u" /* while one link still has the name another one shall get */
 
-/** struct cfg - the work: a socket, and the index of each link */
-struct cfg {
-	int nl;
-	int sock;
-	const struct ap_net *net;
-	int index[AP_MAX_LINKS];
-	struct nl_msg m;
-};
+/*
+ * What the network is: a copy of the last request, and the interface on each slot. When that request
+ * failed, some of it isn't there.
+ */
+static struct ap_net now;
+static bool incomplete;
+static char now_names[AP_MAX_LINKS][AP_NET_NAME_MAX + 1];
+static int now_index[AP_MAX_LINKS];
 
-/* --- words ----------------------------------------------------------------------------------- */
-
-static uint8_t af(uint32_t family)
+static const struct ap_link *link_on(const struct ap_net *net, uint32_t slot)
 {
-	return family == 4 ? NL_AF_INET : NL_AF_INET6;
-}
-
-static size_t addr_len(uint32_t family)
-{
-	return family == 4 ? 4 : 16;
-}
-
-static const char *text(uint32_t family, const uint8_t addr[16], char buf[INET6_ADDRSTRLEN])
-{
-	return inet_ntop(af(family), addr, buf, INET6_ADDRSTRLEN);
-}
-
-static const char *link_name(const struct cfg *c, uint32_t link)
-{
-	if (link == AP_LINK_LO) {
-		return "lo";
+	for (uint32_t i = 0; i < net->n_links; i++) {
+		if (net->links[i].slot == slot) {
+			return &net->links[i];
+		}
 	}
-	return link < c->net->n_links ? c->net->links[link].name : "?";
+	return NULL;
 }
 
-/* Return: index, or 0 for a link that was not announced. */
-static int link_index(const struct cfg *c, uint32_t link)
+/* The same device: another one on its slot has another address, or came after it went. */
+static bool stays(const struct ap_link *l, const struct ap_net *net)
 {
-	if (link == AP_LINK_LO) {
-		return LO_INDEX;
-	}
-	return link < c->net->n_links ? c->index[link] : 0;
+	const struct ap_link *other = link_on(net, l->slot);
+
+	return other && memcmp(l->mac, other->mac, sizeof(l->mac)) == 0;
+}
+
+static bool same_link(const struct ap_link *a, const struct ap_link *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->mtu == b->mtu && a->txqlen == b->txqlen &&
+	       a->flags == b->flags;
 }
 
 /* --- links ----------------------------------------------------------------------------------- */
 
-static int find_device(struct cfg *c, uint32_t i, struct fail *f)
+/* On a slot that was empty at boot nobody has looked for a device yet. */
+static int find_device(struct netcfg *c, const struct ap_link *l, struct fail *f)
 {
 	struct ifreq ifr = {0};
+	int rc = netdev_find(l->slot, ifr.ifr_name);
 
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), KERNEL_NAME, i);
-	if (ioctl(c->sock, SIOCGIFINDEX, &ifr) < 0) {
-		return fail_set(f, "network", -errno, "find network device %u", i);
+	if (rc == -ENODEV) {
+		rc = netdev_bind(l->slot);
+		rc = rc < 0 ? rc : netdev_find(l->slot, ifr.ifr_name);
 	}
-	c->index[i] = ifr.ifr_ifindex;
+	if (rc < 0 || ioctl(c->sock, SIOCGIFINDEX, &ifr) < 0) {
+		return fail_set(f, "network", rc < 0 ? rc : -errno, "find network device %u",
+				l->slot);
+	}
+	c->index[l->slot] = ifr.ifr_ifindex;
 	if (ioctl(c->sock, SIOCGIFHWADDR, &ifr) < 0) {
-		return fail_set(f, "network", -errno, "address of network device %u", i);
+		return fail_set(f, "network", -errno, "address of network device %u", l->slot);
 	}
-	if (memcmp(ifr.ifr_hwaddr.sa_data, c->net->links[i].mac, 6) != 0) {
-		return fail_set(f, "network", -ENODEV, "network device %u is not '%s'", i,
-				c->net->links[i].name);
+	if (memcmp(ifr.ifr_hwaddr.sa_data, l->mac, sizeof(l->mac)) != 0) {
+		return fail_set(f, "network", -ENODEV, "network device %u is not '%s'", l->slot,
+				l->name);
 	}
 	return 0;
 }
 
-static void link_begin(struct cfg *c, int index, uint32_t flags, uint32_t change)
+static void link_begin(struct netcfg *c, int index, uint32_t flags, uint32_t change)
 {
 	const struct nl_ifinfo h = {.index = index, .flags = flags, .change = change};
 
 	nl_begin(&c->m, NL_NEWLINK, 0, &h, sizeof(h));
 }
 
-static int rename_link(struct cfg *c, int index, const char *name)
+static int rename_link(struct netcfg *c, int index, const char *name)
 {
 	link_begin(c, index, 0, 0);
 	nl_put_str(&c->m, NL_IFLA_IFNAME, name);
 	return nl_talk(c->nl, &c->m);
 }
 
-static int rename_all(struct cfg *c, struct fail *f)
+/* Only where the name is another one: an interface that is up may be in use. */
+static int rename_all(struct netcfg *c, const bool changed[AP_MAX_LINKS], struct fail *f)
 {
 	int rc = 0;
 
@@ -104,20 +104,21 @@ static int rename_all(struct cfg *c, struct fail *f)
 		char interim[IF_NAMESIZE];
 
 		snprintf(interim, sizeof(interim), INTERIM, i);
-		rc = rename_link(c, c->index[i], interim);
+		rc = changed[i] ? rename_link(c, c->index[c->net->links[i].slot], interim) : 0;
 	}
 	for (uint32_t i = 0; rc == 0 && i < c->net->n_links; i++) {
-		rc = rename_link(c, c->index[i], c->net->links[i].name);
+		const struct ap_link *l = &c->net->links[i];
+
+		rc = changed[i] ? rename_link(c, c->index[l->slot], l->name) : 0;
 		if (rc < 0) {
-			return fail_set(f, "network", rc, "name an interface '%s'",
-					c->net->links[i].name);
+			return fail_set(f, "network", rc, "name an interface '%s'", l->name);
 		}
 	}
 	return rc < 0 ? fail_set(f, "network", rc, "rename interfaces") : 0;
 }
 
 /* A link-local address comes with the others, or isn't wanted. Fails without IPv6. */
-static void no_link_local(struct cfg *c, int index)
+static void no_link_local(struct netcfg *c, int index)
 {
 	uint8_t none = NL_INET6_GEN_NONE;
 	uint32_t spec, inet6;
@@ -139,245 +140,159 @@ static void ipv6_sysctl(const char *ifname, const char *what, const char *value)
 	(void)sys_write_file(-1, path, value); /* missing with an MTU below IPv6's least */
 }
 
-static int link_up(struct cfg *c, uint32_t i, struct fail *f)
+static int link_set(struct netcfg *c, const struct ap_link *l, struct fail *f)
 {
-	const struct ap_link *l = &c->net->links[i];
+	int index = c->index[l->slot];
+	uint32_t up = l->flags & AP_L_UP ? IFF_UP : 0;
 	int rc;
 
-	link_begin(c, c->index[i], 0, 0);
+	link_begin(c, index, 0, 0);
 	nl_put_u32(&c->m, NL_IFLA_MTU, l->mtu);
 	nl_put_u32(&c->m, NL_IFLA_TXQLEN, l->txqlen);
 	rc = nl_talk(c->nl, &c->m);
 	if (rc < 0) {
 		return fail_set(f, "network", rc, "set the MTU of '%s' to %u", l->name, l->mtu);
 	}
-	no_link_local(c, c->index[i]);
-	if (l->flags & AP_L_NO_IPV6) {
-		ipv6_sysctl(l->name, "disable_ipv6", "1");
-	}
+	no_link_local(c, index);
+	ipv6_sysctl(l->name, "disable_ipv6", l->flags & AP_L_NO_IPV6 ? "1" : "0");
 	if (l->flags & AP_L_NO_RA) {
 		ipv6_sysctl(l->name, "accept_ra", "0");
 	}
-	if (!(l->flags & AP_L_UP)) {
-		return 0;
-	}
-	link_begin(c, c->index[i], IFF_UP, IFF_UP);
+	link_begin(c, index, up, IFF_UP);
 	rc = nl_talk(c->nl, &c->m);
-	return rc < 0 ? fail_set(f, "network", rc, "bring '%s' up", l->name) : 0;
-}
-
-/* --- addresses ------------------------------------------------------------------------------- */
-
-static int add_addr(struct cfg *c, const struct ap_addr *a, struct fail *f)
-{
-	const struct nl_ifaddr h = {.family = af(a->family),
-				    .prefix = (uint8_t)a->prefix,
-				    .scope = (uint8_t)a->scope,
-				    .index = (uint32_t)link_index(c, a->link)};
-	size_t len = addr_len(a->family);
-	uint32_t flags = (a->flags & AP_A_NO_PREFIX_ROUTE ? NL_IFA_F_NOPREFIXROUTE : 0) |
-			 (a->family == 6 ? NL_IFA_F_NODAD : 0);
-	char buf[INET6_ADDRSTRLEN];
-	int rc;
-
-	nl_begin(&c->m, NL_NEWADDR, NL_F_CREATE | NL_F_REPLACE, &h, sizeof(h));
-	nl_put(&c->m, NL_IFA_LOCAL, a->addr, len);
-	nl_put(&c->m, NL_IFA_ADDRESS, a->flags & AP_A_PEER ? a->peer : a->addr, len);
-	if (a->flags & AP_A_BROADCAST) {
-		nl_put(&c->m, NL_IFA_BROADCAST, a->broadcast, len);
-	}
-	nl_put_u32(&c->m, NL_IFA_FLAGS, flags);
-	rc = nl_talk(c->nl, &c->m);
-	return rc < 0 ? fail_set(f, "network", rc, "add address %s/%u to '%s'",
-				 text(a->family, a->addr, buf), a->prefix, link_name(c, a->link))
+	return rc < 0 ? fail_set(f, "network", rc, "bring '%s' %s", l->name, up ? "up" : "down")
 		      : 0;
 }
 
-/* --- routes ---------------------------------------------------------------------------------- */
-
-static void put_gateway(struct cfg *c, const struct ap_route *r)
+/* Return: 1 when an interface came or changed, 0, or -errno */
+static int links(struct netcfg *c, struct fail *f)
 {
-	struct {
-		uint16_t family;
-		uint8_t addr[16];
-	} via = {.family = NL_AF_INET6};
+	bool renamed[AP_MAX_LINKS] = {false};
+	bool changed[AP_MAX_LINKS] = {false};
+	int rc = 0;
+	int any = 0;
 
-	if (!(r->flags & AP_R_VIA6)) {
-		nl_put(&c->m, NL_RTA_GATEWAY, r->gateway, addr_len(r->family));
-		return;
+	for (uint32_t i = 0; rc == 0 && i < c->net->n_links; i++) {
+		const struct ap_link *l = &c->net->links[i];
+		const struct ap_link *was = incomplete ? NULL : link_on(&now, l->slot);
+
+		changed[i] = !was || !same_link(was, l);
+		renamed[i] = !was || strcmp(was->name, l->name) != 0;
+		any |= changed[i];
+		rc = was ? 0 : find_device(c, l, f);
 	}
-	memcpy(via.addr, r->gateway, sizeof(via.addr));
-	nl_put(&c->m, NL_RTA_VIA, &via, sizeof(via));
+	rc = rc ? rc : rename_all(c, renamed, f);
+	for (uint32_t i = 0; rc == 0 && i < c->net->n_links; i++) {
+		rc = changed[i] ? link_set(c, &c->net->links[i], f) : 0;
+	}
+	return rc < 0 ? rc : any;
 }
 
-static void put_metrics(struct cfg *c, const struct ap_route *r)
-{
-	uint32_t nest;
+/* --- what changed ---------------------------------------------------------------------------- */
 
-	if (r->n_metrics == 0) {
-		return;
-	}
-	nest = nl_nest(&c->m, NL_RTA_METRICS);
-	for (uint32_t i = 0; i < r->n_metrics; i++) {
-		if (r->metrics[i] != 0) {
-			nl_put_u32(&c->m, (uint16_t)(i + 1), r->metrics[i]);
+static bool has(const struct ap_net *net, enum netitem_kind kind, const void *item)
+{
+	const void *other;
+	size_t size;
+
+	for (uint32_t i = 0; (other = netitem_at(net, kind, i, &size)); i++) {
+		if (memcmp(item, other, size) == 0) {
+			return true;
 		}
 	}
-	nl_nest_end(&c->m, nest);
+	return false;
 }
 
-static int add_route(struct cfg *c, const struct ap_route *r, struct fail *f)
+/* In the opposite order of how they came. Return: whether an address went */
+static bool remove_old(struct netcfg *c)
 {
-	const struct nl_rt h = {.family = af(r->family),
-				.dst_len = (uint8_t)r->prefix,
-				.src_len = (uint8_t)r->src_prefix,
-				.tos = (uint8_t)r->tos,
-				.table = r->table < TABLE_BYTE ? (uint8_t)r->table : 0,
-				.protocol = (uint8_t)r->protocol,
-				.scope = (uint8_t)r->scope,
-				.type = (uint8_t)r->type,
-				.flags = r->flags & AP_R_ONLINK ? NL_RTNH_F_ONLINK : 0};
-	size_t len = addr_len(r->family);
-	char buf[INET6_ADDRSTRLEN];
-	int rc;
+	const void *item;
+	bool address = false;
+	size_t size;
 
-	nl_begin(&c->m, NL_NEWROUTE, NL_F_CREATE | NL_F_APPEND, &h, sizeof(h));
-	if (r->prefix > 0) {
-		nl_put(&c->m, NL_RTA_DST, r->dst, len);
+	for (unsigned kind = NETITEM_COUNT; kind-- > 0;) {
+		for (uint32_t i = 0; (item = netitem_at(&now, kind, i, &size)); i++) {
+			if (!has(c->net, kind, item)) {
+				netitem_del(c, kind, item);
+				address |= kind == NETITEM_ADDR;
+			}
+		}
 	}
-	if (r->flags & AP_R_SRC) {
-		nl_put(&c->m, NL_RTA_SRC, r->src, len);
-	}
-	if (r->link != AP_LINK_NONE) {
-		nl_put_u32(&c->m, NL_RTA_OIF, (uint32_t)link_index(c, r->link));
-	}
-	if (r->flags & AP_R_GATEWAY) {
-		put_gateway(c, r);
-	}
-	if (r->flags & AP_R_PREFSRC) {
-		nl_put(&c->m, NL_RTA_PREFSRC, r->prefsrc, len);
-	}
-	nl_put_u32(&c->m, NL_RTA_TABLE, r->table);
-	if (r->priority != 0) {
-		nl_put_u32(&c->m, NL_RTA_PRIORITY, r->priority);
-	}
-	put_metrics(c, r);
-	rc = nl_talk(c->nl, &c->m);
-	if (rc == -EEXIST) {
-		return 0; /* the kernel made it with an address */
-	}
-	return rc < 0 ? fail_set(f, "network", rc, "add route to %s/%u over '%s'",
-				 text(r->family, r->dst, buf), r->prefix, link_name(c, r->link))
-		      : 0;
+	return address;
 }
 
-/* --- neighbours and rules -------------------------------------------------------------------- */
-
-static int add_neigh(struct cfg *c, const struct ap_neigh *n, struct fail *f)
+/* @all_routes: also those that were there before, for the kernel removes routes by itself */
+static int add_new(struct netcfg *c, bool all_routes, struct fail *f)
 {
-	const struct nl_nd h = {.family = af(n->family),
-				.index = link_index(c, n->link),
-				.state = NL_NUD_PERMANENT};
-	char buf[INET6_ADDRSTRLEN];
-	int rc;
-
-	nl_begin(&c->m, NL_NEWNEIGH, NL_F_CREATE | NL_F_REPLACE, &h, sizeof(h));
-	nl_put(&c->m, NL_NDA_DST, n->addr, addr_len(n->family));
-	nl_put(&c->m, NL_NDA_LLADDR, n->mac, sizeof(n->mac));
-	rc = nl_talk(c->nl, &c->m);
-	return rc < 0 ? fail_set(f, "network", rc, "add neighbour %s",
-				 text(n->family, n->addr, buf))
-		      : 0;
-}
-
-static int add_rule(struct cfg *c, const struct ap_rule *r, struct fail *f)
-{
-	const struct nl_rt h = {.family = af(r->family),
-				.dst_len = (uint8_t)r->dst_prefix,
-				.src_len = (uint8_t)r->src_prefix,
-				.tos = (uint8_t)r->tos,
-				.table = r->table < TABLE_BYTE ? (uint8_t)r->table : 0,
-				.type = (uint8_t)r->action};
-	size_t len = addr_len(r->family);
-	int rc;
-
-	nl_begin(&c->m, NL_NEWRULE, NL_F_CREATE | NL_F_EXCL, &h, sizeof(h));
-	if (r->dst_prefix > 0) {
-		nl_put(&c->m, NL_FRA_DST, r->dst, len);
-	}
-	if (r->src_prefix > 0) {
-		nl_put(&c->m, NL_FRA_SRC, r->src, len);
-	}
-	if (r->in_link != AP_LINK_NONE) {
-		nl_put_str(&c->m, NL_FRA_IIFNAME, link_name(c, r->in_link));
-	}
-	if (r->out_link != AP_LINK_NONE) {
-		nl_put_str(&c->m, NL_FRA_OIFNAME, link_name(c, r->out_link));
-	}
-	if (r->goto_priority != 0) {
-		nl_put_u32(&c->m, NL_FRA_GOTO, r->goto_priority);
-	}
-	if (r->mark_mask != 0) {
-		nl_put_u32(&c->m, NL_FRA_FWMARK, r->mark);
-		nl_put_u32(&c->m, NL_FRA_FWMASK, r->mark_mask);
-	}
-	nl_put_u32(&c->m, NL_FRA_PRIORITY, r->priority);
-	nl_put_u32(&c->m, NL_FRA_TABLE, r->table);
-	rc = nl_talk(c->nl, &c->m);
-	return rc < 0 && rc != -EEXIST
-		       ? fail_set(f, "network", rc, "add policy rule %u", r->priority)
-		       : 0;
-}
-
-/* --- all ------------------------------------------------------------------------------------- */
-
-static int links(struct cfg *c, struct fail *f)
-{
+	const void *item;
+	size_t size;
 	int rc = 0;
 
-	for (uint32_t i = 0; rc == 0 && i < c->net->n_links; i++) {
-		rc = find_device(c, i, f);
-	}
-	rc = rc ? rc : rename_all(c, f);
-	for (uint32_t i = 0; rc == 0 && i < c->net->n_links; i++) {
-		rc = link_up(c, i, f);
+	for (unsigned kind = 0; kind < NETITEM_COUNT; kind++) {
+		for (uint32_t i = 0; rc == 0 && (item = netitem_at(c->net, kind, i, &size)); i++) {
+			if (incomplete || (kind == NETITEM_ROUTE && all_routes) ||
+			    !has(&now, kind, item)) {
+				rc = netitem_add(c, kind, item, f);
+			}
+		}
 	}
 	return rc;
 }
 
-static int on_links(struct cfg *c, struct fail *f)
+/* Devices that are gone take everything on them along, and free their names. */
+static void drop_devices(struct netcfg *c)
 {
-	const struct ap_net *n = c->net;
-	int rc = 0;
+	uint32_t n = 0;
 
-	for (uint32_t i = 0; rc == 0 && i < n->n_addrs; i++) {
-		rc = add_addr(c, &n->addrs[i], f);
+	for (uint32_t i = 0; i < now.n_links; i++) {
+		struct ap_link *l = &now.links[i];
+
+		if (stays(l, c->net)) {
+			now.links[n++] = *l;
+			continue;
+		}
+		(void)netdev_unbind(l->slot); /* without a driver it is gone already */
+		c->index[l->slot] = 0;
 	}
-	for (uint32_t i = 0; rc == 0 && i < n->n_neighs; i++) {
-		rc = add_neigh(c, &n->neighs[i], f);
+	now.n_links = n;
+}
+
+static void remember(const struct netcfg *c)
+{
+	now = *c->net;
+	for (uint32_t i = 0; i < now.n_links; i++) {
+		snprintf(now_names[i], sizeof(now_names[i]), "%s", now.links[i].name);
+		now.links[i].name = now_names[i];
 	}
-	for (uint32_t i = 0; rc == 0 && i < n->n_routes; i++) {
-		rc = add_route(c, &n->routes[i], f);
-	}
-	for (uint32_t i = 0; rc == 0 && i < n->n_rules; i++) {
-		rc = add_rule(c, &n->rules[i], f);
-	}
-	return rc;
+	memcpy(now_index, c->index, sizeof(now_index));
+}
+
+static int apply(struct netcfg *c, struct fail *f)
+{
+	bool moved;
+	int rc;
+
+	drop_devices(c);
+	moved = remove_old(c);
+	rc = links(c, f);
+	return rc < 0 ? rc : add_new(c, moved || rc > 0, f);
 }
 
 int netcfg_apply(const struct ap_net *net, struct fail *f)
 {
-	static struct cfg c;
+	static struct netcfg c;
 	int rc;
 
-	c = (struct cfg){.nl = nl_open(), .net = net};
+	c = (struct netcfg){.nl = nl_open(), .net = net};
+	memcpy(c.index, now_index, sizeof(c.index));
 	if (c.nl < 0) {
 		return fail_set(f, "network", c.nl, "open a netlink socket");
 	}
 	c.sock = sys_rc(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	rc = c.sock < 0 ? fail_set(f, "network", c.sock, "open a socket") : 0;
-	rc = rc ? rc : links(&c, f);
-	rc = rc ? rc : on_links(&c, f);
+	rc = rc ? rc : apply(&c, f);
+	incomplete = rc < 0;
+	remember(&c); /* after a failure, too: what is there of it is to be removed again */
 	sys_close(&c.sock);
 	sys_close(&c.nl);
 	return rc;

@@ -2,10 +2,10 @@
 /*
  * netcfg.h - the container's network, as the engine set it up on the host
  *
- * The n-th network device of the VM becomes the n-th link: its name, MTU, addresses
- * (without duplicate detection: they are the container's already), routes,
- * neighbours and rules. Nothing is made up here: an address whose route to its
- * network the engine removed doesn't bring one.
+ * The device on a link's slot gets its name, MTU, addresses (without duplicate
+ * detection: they are the container's already), routes, neighbours and rules.
+ * Nothing is made up here: an address whose route to its network the engine removed
+ * doesn't bring one. Networks come and go while the container runs.
  *
  * Threads: none.
  */
@@ -15,7 +15,13 @@
 #include "base/agent_proto.h"
 #include "fail.h"
 
-/** netcfg_apply() - configure everything. Return: 0 or -errno with @f */
+/**
+ * netcfg_apply() - the network is @net from now on, whatever it was before
+ *
+ * After a failure the rest may be missing; the next call makes up for it.
+ *
+ * Return: 0 or -errno with @f.
+ */
 int netcfg_apply(const struct ap_net *net, struct fail *f) __attribute__((warn_unused_result));
 
 #endif /* AGENT_NETCFG_H */

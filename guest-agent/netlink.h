@@ -19,9 +19,13 @@
 /* Message types */
 #define NL_NEWLINK  16u
 #define NL_NEWADDR  20u
+#define NL_DELADDR  21u
 #define NL_NEWROUTE 24u
+#define NL_DELROUTE 25u
 #define NL_NEWNEIGH 28u
+#define NL_DELNEIGH 29u
 #define NL_NEWRULE  32u
+#define NL_DELRULE  33u
 #define NL_ERROR    2u
 
 /* Message flags */

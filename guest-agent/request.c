@@ -132,10 +132,15 @@ static int on_configure(struct agent *a, uint32_t id, struct fail *f)
 
 static int on_net(struct agent *a, uint32_t id, struct fail *f)
 {
+	static bool resolves; /* the resolver stays what it was at first */
 	int rc = netcfg_apply(&msg.net, f);
 
 	(void)id;
-	return rc == 0 && msg.net.resolver[0] != 0 ? dns_open(a, msg.net.resolver, f) : rc;
+	if (rc == 0 && msg.net.resolver[0] != 0 && !resolves) {
+		rc = dns_open(a, msg.net.resolver, f);
+		resolves = rc == 0;
+	}
+	return rc;
 }
 
 static int on_create(struct agent *a, uint32_t id, struct fail *f)
@@ -354,7 +359,7 @@ static const struct request {
 	int (*handle)(struct agent *a, uint32_t id, struct fail *f);
 } requests[] = {
 	{AP_MSG_CONFIGURE, ST_ANY, decode_configure, on_configure},
-	{AP_MSG_NET, ST_CONFIGURED, decode_net, on_net},
+	{AP_MSG_NET, ST_CONFIGURED | ST_CREATING | ST_ALIVE | ST_PAUSED, decode_net, on_net},
 	{AP_MSG_CREATE, ST_CONFIGURED, decode_create, on_create},
 	{AP_MSG_START, ST_CREATED, decode_start, on_start},
 	{AP_MSG_EXEC, ST_ALIVE, decode_exec, on_exec},

@@ -16,10 +16,13 @@ static int read_roles(const struct oci_state *s, struct cage *out, struct vr_err
 	const struct {
 		const char *role;
 		const struct oci_proc *proc;
-	} roles[] = {{"shim", &s->shim}, {"vmm", &s->vmm}, {"fs", &s->fs}};
+	} roles[] = {{"shim", &s->shim}, {"vmm", &s->vmm}, {"fs", &s->fs}, {"net", &s->net}};
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < VR_ARRAY_SIZE(roles); i++) {
+		if (roles[i].proc->pid == 0) {
+			continue; /* a pod's sandbox has no network to follow */
+		}
 		rc = cage_read("/proc", roles[i].role, roles[i].proc->pid, out, err);
 		/* What was read is its own only if it still lives. */
 		if (rc == 0 && !oci_proc_alive(s, roles[i].proc)) {

@@ -365,6 +365,7 @@ static int wait_roles_gone(const struct container *c, unsigned timeout_ms)
 	if (c->have_state) {
 		wait_proc(&c->state, &c->state.vmm, deadline);
 		wait_proc(&c->state, &c->state.fs, deadline);
+		wait_proc(&c->state, &c->state.net, deadline);
 	}
 	return wait_lock_free(c->dir.fd, deadline);
 }
@@ -382,6 +383,7 @@ static int end_roles(struct container *c, struct vr_err *err)
 		if (c->have_state) {
 			kill_proc(&c->state, &c->state.vmm);
 			kill_proc(&c->state, &c->state.fs);
+			kill_proc(&c->state, &c->state.net);
 		}
 		if (cgroup) {
 			(void)!sbx_cgroup_kill(cgroup, NULL); /* whoever is not in the state */

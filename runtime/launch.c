@@ -13,6 +13,7 @@
  *   hooks                      when the namespaces and the shim exist
  *   network                    a tap for each interface the engine or a hook made
  *   vmm                        the third process; its guest boots, prepares the process, answers
+ *   net                        the fourth: it follows what becomes of the network
  *   state "created", pid file  then the vmm is told that it lives on its own
  *
  * A failure at any point undoes all before it. If this process is killed the
@@ -232,7 +233,7 @@ static int fork_role(struct creation *c, enum role role, struct vr_err *err)
 static int wait_role(struct creation *c, enum role role, struct vr_err *err)
 {
 	static const char *const names[ROLE_COUNT] = {
-		[ROLE_SHIM] = "shim", [ROLE_VMM] = "vmm", [ROLE_FS] = "fs"};
+		[ROLE_SHIM] = "shim", [ROLE_VMM] = "vmm", [ROLE_FS] = "fs", [ROLE_NET] = "net"};
 
 	int ms = LAUNCH_REPORT_TIMEOUT_MS;
 
@@ -315,10 +316,13 @@ static int note_helpers(struct creation *c, struct vr_err *err)
 	return rc == 0 ? oci_state_write(&c->dir, s, err) : rc;
 }
 
-static int note_vmm(struct creation *c, struct vr_err *err)
+static int note_others(struct creation *c, struct vr_err *err)
 {
 	int rc = note_process(&c->state.vmm, c->l.pid[ROLE_VMM], err);
 
+	if (rc == 0 && c->l.pid[ROLE_NET] > 0) {
+		rc = note_process(&c->state.net, c->l.pid[ROLE_NET], err);
+	}
 	return rc == 0 ? oci_state_write(&c->dir, &c->state, err) : rc;
 }
 
@@ -358,11 +362,12 @@ static int tell_vmm(const struct creation *c, char word, struct vr_err *err)
 }
 
 /*
- * The vmm comes last: some engines make the network in a hook, and its taps have to be there
- * before the VM, whose devices can't change, and before the vmm's cage.
+ * The vmm comes after the hooks: some engines make the network in one, and what is there when the VM
+ * boots needn't be added later.
  */
 static int start_roles(struct creation *c, struct vr_err *err)
 {
+	static const enum role late[] = {ROLE_VMM, ROLE_NET};
 	struct launch *l = &c->l;
 	int rc = fork_role(c, ROLE_SHIM, err);
 
@@ -388,23 +393,33 @@ static int start_roles(struct creation *c, struct vr_err *err)
 	if (rc == 0) {
 		rc = fork_role(c, ROLE_VMM, err);
 	}
-	if (rc == 0 && c->have_cgroup && !l->in_cgroup[ROLE_VMM]) {
-		rc = sbx_cgroup_attach(c->cgroup.path, l->pid[ROLE_VMM], err);
+	/* The VM boots meanwhile. */
+	if (rc == 0 && !net_spec_is_sandbox(l->spec)) {
+		rc = fork_role(c, ROLE_NET, err);
+	}
+	for (unsigned i = 0; rc == 0 && i < VR_ARRAY_SIZE(late); i++) {
+		if (c->have_cgroup && l->pid[late[i]] > 0 && !l->in_cgroup[late[i]]) {
+			rc = sbx_cgroup_attach(c->cgroup.path, l->pid[late[i]], err);
+		}
 	}
 	timeline_mark("processes started");
 	for (unsigned i = 0; i < 2; i++) {
 		vr_close_reset(&l->pair_shim_vmm[i]);
 		vr_close_reset(&l->pair_fs_vmm[i]);
+		vr_close_reset(&l->pair_net_vmm[i]);
 	}
 	return rc;
 }
 
 static int wait_roles(struct creation *c, struct vr_err *err)
 {
-	int rc = note_vmm(c, err);
+	int rc = note_others(c, err);
 
 	if (rc == 0) {
 		rc = wait_role(c, ROLE_FS, err);
+	}
+	if (rc == 0 && c->l.pid[ROLE_NET] > 0) {
+		rc = wait_role(c, ROLE_NET, err);
 	}
 	if (rc == 0) {
 		rc = tell_vmm(c, ROLE_SAYS_GO, err);
@@ -417,6 +432,16 @@ static int wait_roles(struct creation *c, struct vr_err *err)
 	return rc;
 }
 
+/* From now on what was moved into the container stays. One that has ended took the VM along. */
+static void tell_net(const struct creation *c)
+{
+	static const char word = ROLE_SAYS_COMMIT;
+
+	if (c->l.pid[ROLE_NET] > 0) {
+		(void)send(c->l.report[ROLE_NET][0], &word, 1, MSG_NOSIGNAL);
+	}
+}
+
 static int commit(struct creation *c, struct vr_err *err)
 {
 	int rc;
@@ -426,6 +451,9 @@ static int commit(struct creation *c, struct vr_err *err)
 	if (rc == 0) {
 		rc = pidfile_write(c->l.o->pid_file, c->state.shim.pid, err);
 		c->have_pid_file = rc == 0 && c->l.o->pid_file;
+	}
+	if (rc == 0) {
+		tell_net(c);
 	}
 	return rc == 0 ? tell_vmm(c, ROLE_SAYS_COMMIT, err) : rc;
 }
@@ -455,7 +483,9 @@ static void undo(struct creation *c)
 	if (c->forked) {
 		reap_roles(&c->l);
 	}
-	net_plan_undo(&c->l.net);
+	if (c->l.pid[ROLE_NET] <= 0) {
+		net_plan_undo(&c->l.net); /* or it has done so */
+	}
 	net_plan_finish(&c->l.net); /* the taps go first */
 	if (c->attached) {
 		net_detach(c->l.spec);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * launch_fork.c - the three processes of a container
+ * launch_fork.c - the processes of a container
  *
  * All are children of `create`, so that after its end the caller (a subreaper)
  * gets the shim. Each runs on a copy of our memory and its plan; it never
@@ -69,6 +69,7 @@ static void run_vmm(struct launch *l)
 		.create_frame = l->create_frame,
 		.create_len = l->create_len,
 		.net = &l->net,
+		.net_fd = l->pair_net_vmm[1],
 	};
 
 	vmproc_main(&plan);
@@ -100,6 +101,24 @@ static void run_fs(struct launch *l)
 	fsproc_main(&plan);
 }
 
+static void run_net(struct launch *l)
+{
+	const struct netproc_plan plan = {
+		.id = l->o->id,
+		.report_fd = l->report[ROLE_NET][1],
+		.vmm_fd = l->pair_net_vmm[0],
+		.alive_fd = l->alive_fd,
+		.null_fd = l->null_fd,
+		.user = l->g->vmm,
+		.net = &l->net,
+		.n_vcpus = l->size.n_vcpus,
+		.egress = l->settings.net_egress ? &l->egress : NULL,
+		.stays = net_ns_stays(l->spec),
+	};
+
+	netproc_main(&plan);
+}
+
 int launch_fork(struct launch *l, enum role role, struct vr_err *err)
 {
 	const struct {
@@ -111,6 +130,7 @@ int launch_fork(struct launch *l, enum role role, struct vr_err *err)
 		/* Nothing there needs to see other processes. */
 		[ROLE_VMM] = {"vmm", CLONE_NEWPID, run_vmm},
 		[ROLE_FS] = {"fs", CLONE_NEWPID, run_fs},
+		[ROLE_NET] = {"net", CLONE_NEWPID, run_net},
 	};
 	pid_t pid = sbx_cgroup_fork(roles[role].flags, l->cgroup, &l->in_cgroup[role]);
 

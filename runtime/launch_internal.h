@@ -4,7 +4,7 @@
  *
  *   launch.c       the order of things, and their undoing
  *   launch_open.c  everything that has to be opened with the caller's rights
- *   launch_fork.c  the three processes
+ *   launch_fork.c  the processes
  */
 #ifndef VOLT_LAUNCH_INTERNAL_H
 #define VOLT_LAUNCH_INTERNAL_H
@@ -27,6 +27,7 @@ enum role {
 	ROLE_SHIM,
 	ROLE_VMM,
 	ROLE_FS,
+	ROLE_NET,
 	ROLE_COUNT
 };
 
@@ -57,6 +58,7 @@ struct launch {
 	int report[ROLE_COUNT][2];
 	int pair_shim_vmm[2];
 	int pair_fs_vmm[2];
+	int pair_net_vmm[2];
 	struct net_egress egress; /* meant if the settings have one */
 	struct net_plan net;
 	struct fs_wires wires;

@@ -56,6 +56,7 @@ void launch_init(struct launch *l, const struct globals *g, const struct launch_
 	}
 	pair_init(l->pair_shim_vmm);
 	pair_init(l->pair_fs_vmm);
+	pair_init(l->pair_net_vmm);
 	net_plan_init(&l->net);
 	l->wires.irq_fd = -1;
 	for (unsigned q = 0; q < FS_QUEUES; q++) {
@@ -83,6 +84,7 @@ void launch_hang_up(struct launch *l)
 	}
 	pair_close(l->pair_shim_vmm);
 	pair_close(l->pair_fs_vmm);
+	pair_close(l->pair_net_vmm);
 }
 
 void launch_finish(struct launch *l)
@@ -163,6 +165,9 @@ static int open_pairs(struct launch *l, struct vr_err *err)
 	}
 	if (rc == 0) {
 		rc = socketpair(AF_UNIX, type, 0, l->pair_fs_vmm);
+	}
+	if (rc == 0 && !net_spec_is_sandbox(l->spec)) {
+		rc = socketpair(AF_UNIX, type, 0, l->pair_net_vmm);
 	}
 	return rc < 0 ? vr_err_sys(err, errno, "make socket pairs") : 0;
 }

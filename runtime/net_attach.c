@@ -2,16 +2,12 @@
 /*
  * net_attach.c - a VM takes the container's place in its network namespace; see net_attach.h
  *
- * Order for each interface: the tap is configured while it is down, both ends get
- * their qdiscs and filters, then the tap goes up. So no frame of the guest can
- * reach the namespace's own stack, and none of that stack the guest.
+ * The socket for what changes later is there before the first look: nothing is missed.
  */
 #include "net_attach.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_ether.h>
-#include <linux/if_link.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -19,33 +15,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <linux/rtnetlink.h>
+
 #include <netlink/netlink.h>
-#include <netlink/route/link.h>
-#include <netlink/route/link/inet6.h>
 
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "net_dns.h"
-#include "net_guard.h"
 #include "net_link.h"
 #include "net_move.h"
+#include "net_port.h"
 #include "net_scan.h"
 #include "net_tc.h"
 #include "net_visit.h"
 #include "sandbox/namespaces.h"
-#include "vmm/net_abi.h"
 
-#define TAP_QUEUE_LEN 500u /* frames the kernel keeps for a guest that doesn't take them */
 #define GONE_TRIES    40
 #define GONE_PAUSE_MS 25
-#define PRIO_ALL      (NET_TC_PRIO + NET_DNS_PRIOS) /* after those of net_dns_filters() */
 
 void net_plan_init(struct net_plan *plan)
 {
 	memset(plan, 0, sizeof(*plan));
 	plan->ns_fd = -1;
 	plan->dns_fd = -1;
+	for (unsigned i = 0; i < NET_SPARE_QUEUES; i++) {
+		plan->spare[i] = -1;
+	}
 	for (unsigned i = 0; i < AP_MAX_LINKS; i++) {
 		net_tap_init(&plan->ifs[i].tap);
 		for (unsigned q = 0; q < NET_TAP_MAX_QUEUES; q++) {
@@ -62,11 +58,18 @@ void net_plan_finish(struct net_plan *plan)
 			vr_close_reset(&plan->ifs[i].vhost[q]);
 		}
 	}
+	for (unsigned i = 0; i < plan->n_spare; i++) {
+		vr_close_reset(&plan->spare[i]);
+	}
+	nl_socket_free(plan->events);
+	free(plan->scan);
 	free(plan->frame);
 	net_moved_free(plan->moved);
 	vr_close_reset(&plan->ns_fd);
 	vr_close_reset(&plan->dns_fd);
-	plan->n = 0;
+	plan->n = plan->n_slots = plan->n_spare = 0;
+	plan->events = NULL;
+	plan->scan = NULL;
 	plan->frame = NULL;
 	plan->moved = NULL;
 }
@@ -155,110 +158,21 @@ bool net_spec_is_sandbox(const struct oci_spec *spec)
 	return is_podman_pause(spec->process);
 }
 
-/* --- one interface ---------------------------------------------------------------------------- */
-
-/* The near end of the VM's cable: it has no protocol of its own. */
-static int tap_configure(struct nl_sock *nl, const struct net_tap *tap, uint32_t mtu)
-{
-	struct rtnl_link *change = rtnl_link_alloc();
-	int rc;
-
-	if (!change) {
-		return -ENOMEM;
-	}
-	rtnl_link_set_mtu(change, mtu);
-	rtnl_link_set_txqlen(change, TAP_QUEUE_LEN);
-	rtnl_link_set_flags(change, IFF_NOARP);
-	rtnl_link_unset_flags(change, IFF_MULTICAST);
-	(void)rtnl_link_inet6_set_addr_gen_mode(change, IN6_ADDR_GEN_MODE_NONE); /* no IPv6: fine */
-	rc = net_link_change(nl, tap->ifindex, change);
-	rtnl_link_put(change);
-	return rc;
-}
-
-/* A VM that was killed left its filters, with nobody behind them: they may be replaced. */
-static int link_claim(struct nl_sock *nl, int ifindex, const char *name, struct vr_err *err)
-{
-	int rc = net_tc_add_ingress(nl, ifindex);
-
-	if (rc == -EEXIST && net_tc_is_ours(nl, ifindex)) {
-		(void)net_tc_del_ingress(nl, ifindex);
-		rc = net_tc_add_ingress(nl, ifindex);
-	}
-	if (rc == -EEXIST) {
-		return vr_err_set(err, EBUSY,
-				  "network interface '%s' has a traffic policy at its ingress, "
-				  "where the VM would have to be attached",
-				  name);
-	}
-	return rc < 0 ? vr_err_sys(err, rc, "attach a VM to network interface '%s'", name) : 0;
-}
-
-/* From the guest, what is its own. */
-static int link_from_guest(struct nl_sock *nl, const struct net_scan *s, unsigned i, int tap)
-{
-	struct net_filter *guard = calloc(NET_GUARD_MAX, sizeof(*guard));
-	int n = guard ? net_guard_build(&s->net, i, s->egress, s->ifindex[i], guard) : -ENOMEM;
-	int rc = n < 0 ? n : 0;
-
-	for (int k = 0; rc == 0 && k < n; k++) {
-		rc = net_tc_filter(nl, tap, &guard[k]);
-	}
-	free(guard);
-	return rc;
-}
-
-/* To the guest, everything; some of it not to the guest alone. */
-static int link_to_guest(struct nl_sock *nl, const struct net_scan *s, unsigned i, int tap)
-{
-	const struct net_filter all = {
-		.prio = PRIO_ALL, .proto = ETH_P_ALL, .to = tap, .n_keys = 1};
-	int rc = s->net.resolver[0] != 0 ? net_dns_filters(nl, s->ifindex[i], tap, NET_TC_PRIO) : 0;
-
-	return rc == 0 ? net_tc_filter(nl, s->ifindex[i], &all) : rc;
-}
-
-static int link_connect(struct nl_sock *nl, const struct net_scan *s, unsigned i,
-			const struct net_tap *tap)
-{
-	const struct ap_link *l = &s->net.links[i];
-	int ifindex = s->ifindex[i];
-	int rc = tap_configure(nl, tap, l->mtu);
-
-	if (rc == 0) {
-		rc = net_tc_add_ingress(nl, tap->ifindex);
-	}
-	if (rc == 0) {
-		rc = link_from_guest(nl, s, i, tap->ifindex);
-	}
-	if (rc == 0) {
-		rc = link_to_guest(nl, s, i, tap->ifindex);
-	}
-	if (rc == 0 && !s->veth[i]) {
-		/* Which groups the guest listens to, the interface can't know. */
-		rc = net_link_set_flags(nl, ifindex, IFF_ALLMULTI);
-	}
-	return rc == 0 ? net_link_set_flags(nl, tap->ifindex, IFF_UP) : rc;
-}
-
-static int link_attach(struct nl_sock *nl, const struct net_scan *s, unsigned i, unsigned n_vcpus,
+static int link_attach(struct nl_sock *nl, const struct net_scan *s, unsigned i, unsigned n_queues,
 		       struct net_if *nif, struct vr_err *err)
 {
-	unsigned n_queues = VR_MIN(n_vcpus, NET_TAP_MAX_QUEUES);
-	int rc = link_claim(nl, s->ifindex[i], s->name[i], err);
+	int rc = net_port_claim(nl, s, i, err);
 
 	if (rc < 0) {
 		return rc;
 	}
-	rc = net_tap_open(&nif->tap, n_queues, err);
-	if (rc == 0) {
-		rc = link_connect(nl, s, i, &nif->tap);
-		rc = rc < 0 ? vr_err_sys(err, rc, "attach a VM to network interface '%s'",
-					 s->name[i])
-			    : 0;
-	}
+	rc = net_tap_open(&nif->tap, nl, n_queues, err);
 	if (rc < 0) {
-		(void)net_tc_del_ingress(nl, s->ifindex[i]);
+		net_port_leave(nl, s->ifindex[i]);
+		return rc;
+	}
+	rc = net_port_join(nl, s, i, &nif->tap, err);
+	if (rc < 0) {
 		return rc;
 	}
 	memcpy(nif->mac, s->net.links[i].mac, sizeof(nif->mac));
@@ -291,12 +205,51 @@ static bool worth_telling(const struct ap_net *net)
 	return net->n_links + net->n_addrs + net->n_routes + net->n_rules > 0;
 }
 
+/* A socket that is told of links, addresses, routes, rules; neighbours change by themselves. */
+static int events_open(struct nl_sock **out, struct vr_err *err)
+{
+	int rc = net_socket_open(out, err);
+
+	if (rc < 0) {
+		return rc;
+	}
+	rc = net_nl_errno(nl_socket_add_memberships(*out, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR,
+						    RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE, 0));
+	if (rc == 0) { /* may be missing */
+		(void)nl_socket_add_memberships(*out, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE,
+						RTNLGRP_IPV6_RULE, 0);
+	}
+	return rc < 0 ? vr_err_sys(err, rc, "listen to changes of the container's network") : 0;
+}
+
+/*
+ * For interfaces to come: all queues for one, as is usual, and at least one for each. A host without
+ * taps is good for containers without networks.
+ */
+static void reserve(struct net_plan *out, unsigned n_queues)
+{
+	unsigned more = VR_MIN(NET_SPARE_LINKS, AP_MAX_LINKS - out->n);
+	struct vr_err err = VR_ERR_INIT;
+
+	out->n_spare = more > 0 ? n_queues + more - 1 : 0;
+	if (net_tap_reserve(out->spare, out->n_spare, &err) < 0) {
+		vr_debug("no networks can be added later: %s", err.msg);
+		for (unsigned i = 0; i < out->n_spare; i++) {
+			vr_close_reset(&out->spare[i]);
+		}
+		more = out->n_spare = 0;
+	}
+	out->n_slots = out->n + more;
+}
+
 static int attach_all(const struct oci_spec *spec, struct nl_sock *nl, struct net_scan *s,
 		      unsigned n_vcpus, const struct net_egress *egress, uint32_t request_id,
 		      struct net_plan *out, struct vr_err *err)
 {
-	int rc = net_scan_links(nl, s, err);
+	unsigned n_queues = VR_MIN(n_vcpus, NET_TAP_MAX_QUEUES);
+	int rc = events_open(&out->events, err);
 
+	rc = rc < 0 ? rc : net_scan_links(nl, s, err);
 	s->egress = egress;
 	if (rc == 0 && s->taken[0] != '\0') {
 		rc = vr_err_set(err, EBUSY,
@@ -317,11 +270,14 @@ static int attach_all(const struct oci_spec *spec, struct nl_sock *nl, struct ne
 		rc = net_dns_open(spec, egress, s->net.resolver, &out->dns_fd, err);
 	}
 	for (unsigned i = 0; rc == 0 && i < s->net.n_links; i++) {
-		rc = link_attach(nl, s, i, n_vcpus, &out->ifs[i], err);
+		rc = link_attach(nl, s, i, n_queues, &out->ifs[i], err);
 		out->n++;
 		for (unsigned k = 0; rc < 0 && k < i; k++) {
-			(void)net_tc_del_ingress(nl, s->ifindex[k]);
+			net_port_leave(nl, s->ifindex[k]);
 		}
+	}
+	if (rc == 0) {
+		reserve(out, n_queues);
 	}
 	return rc == 0 && worth_telling(&s->net) ? encode(&s->net, request_id, out, err) : rc;
 }
@@ -332,12 +288,12 @@ static int move_out(const struct oci_spec *spec, int ns_fd, struct net_plan *out
 	struct nl_sock *nl = NULL;
 	int rc;
 
-	if (spec->linux_->net_devices.n == 0) {
-		return 0;
-	}
-	out->ns_fd = fcntl(ns_fd, F_DUPFD_CLOEXEC, 3); /* outlives the shim, to come back from */
+	out->ns_fd = fcntl(ns_fd, F_DUPFD_CLOEXEC, 3);
 	if (out->ns_fd < 0) {
 		return vr_err_sys(err, errno, "keep the container's network namespace");
+	}
+	if (spec->linux_->net_devices.n == 0) {
+		return 0;
 	}
 	rc = net_socket_open(&nl, err);
 	if (rc == 0) {
@@ -351,12 +307,13 @@ int net_attach(const struct oci_spec *spec, int ns_fd, unsigned n_vcpus,
 	       const struct net_egress *egress, uint32_t request_id, struct net_plan *out,
 	       struct vr_err *err)
 {
-	struct net_scan *s = calloc(1, sizeof(*s));
 	struct vr_err ignored = VR_ERR_INIT;
 	struct net_visit v = {.own_fd = -1};
+	struct net_scan *s;
 	int rc;
 
 	net_plan_init(out);
+	s = out->scan = calloc(1, sizeof(*s));
 	if (!s) {
 		return vr_err_set(err, ENOMEM, "attach the network: out of memory");
 	}
@@ -373,8 +330,14 @@ int net_attach(const struct oci_spec *spec, int ns_fd, unsigned n_vcpus,
 	if (net_visit_end(&v, rc == 0 ? err : &ignored) < 0 && rc == 0) {
 		rc = -err->code;
 	}
-	free(s);
 	return rc;
+}
+
+bool net_ns_stays(const struct oci_spec *spec)
+{
+	const struct oci_namespace *ns = network_of(spec);
+
+	return ns && ns->path;
 }
 
 /* --- afterwards ------------------------------------------------------------------------------- */
@@ -412,7 +375,7 @@ void net_detach(const struct oci_spec *spec)
 		if (scan_without_taps(v.nl, s) == 0) {
 			for (unsigned i = 0; i < s->net.n_links; i++) {
 				if (net_tc_is_ours(v.nl, s->ifindex[i])) {
-					(void)net_tc_del_ingress(v.nl, s->ifindex[i]);
+					net_port_leave(v.nl, s->ifindex[i]);
 				}
 			}
 		}

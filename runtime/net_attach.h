@@ -12,7 +12,9 @@
  * ended, but for the filters on interfaces of the engine. Those end with the
  * interface; net_detach() removes them before.
  *
- * Uses: base, oci/spec.h, net_tap, net_tc, net_scan. Used by: launch, container.
+ * What changes afterwards is net_watch's business.
+ *
+ * Uses: base, oci/spec.h, net_tap, net_tc, net_scan. Used by: launch, container, netproc.
  */
 #ifndef VOLT_NET_ATTACH_H
 #define VOLT_NET_ATTACH_H
@@ -28,6 +30,11 @@
 #include "oci/spec.h"
 
 struct net_moved;
+struct net_scan;
+struct nl_sock;
+
+#define NET_SPARE_LINKS	 4u /* interfaces that a running container can be given, at least */
+#define NET_SPARE_QUEUES (AP_MAX_LINKS * NET_TAP_MAX_QUEUES)
 
 /**
  * struct net_if - one interface of the container, and the tap for its VM
@@ -46,16 +53,25 @@ struct net_if {
  * @frame_len: its length in bytes
  * @dns_fd:    a socket for questions to a name server on the namespace's loopback, or -1
  * @moved:     interfaces of linux.netDevices, or NULL
- * @ns_fd:     the namespace they are in, -1 without any
+ * @ns_fd:     the container's namespace, -1 when there is nothing to watch in it
+ * @n_slots:   for devices: those of @ifs, and for what is added later
+ * @scan:      what @frame tells
+ * @events:    a socket that is told of changes since
+ * @spare:     descriptors for taps to come, @n_spare of them
  */
 struct net_plan {
 	struct net_if ifs[AP_MAX_LINKS];
 	unsigned n;
+	unsigned n_slots;
 	void *frame;
 	size_t frame_len;
 	int dns_fd;
 	struct net_moved *moved;
 	int ns_fd;
+	struct net_scan *scan;
+	struct nl_sock *events;
+	int spare[NET_SPARE_QUEUES];
+	unsigned n_spare;
 };
 
 /** net_plan_init() - nothing open */
@@ -102,6 +118,9 @@ bool net_spec_is_sandbox(const struct oci_spec *spec);
 int net_attach(const struct oci_spec *spec, int ns_fd, unsigned n_vcpus,
 	       const struct net_egress *egress, uint32_t request_id, struct net_plan *out,
 	       struct vr_err *err) __attribute__((warn_unused_result));
+
+/** net_ns_stays() - was the namespace there before the container, and will it be afterwards? */
+bool net_ns_stays(const struct oci_spec *spec);
 
 /**
  * net_detach() - remove filters of a VM that has ended

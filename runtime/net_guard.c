@@ -233,24 +233,24 @@ static bool is_link_local(const uint8_t *addr)
 }
 
 /* How many addresses of a family count: link-local ones alone wait for a router's. */
-static unsigned count(const struct ap_net *net, uint32_t link, uint32_t family)
+static unsigned count(const struct ap_net *net, uint32_t slot, uint32_t family)
 {
 	unsigned n = 0;
 
 	for (uint32_t i = 0; i < net->n_addrs; i++) {
 		const struct ap_addr *a = &net->addrs[i];
 
-		n += a->link == link && a->family == family &&
+		n += a->link == slot && a->family == family &&
 		     !(family == 6 && is_link_local(a->addr));
 	}
 	return n;
 }
 
-static void guard_ipv4(struct build *b, const struct ap_net *net, uint32_t link)
+static void guard_ipv4(struct build *b, const struct ap_net *net, uint32_t slot)
 {
 	static const uint8_t none[4] = {0};
 
-	if (count(net, link, 4) == 0) {
+	if (count(net, slot, 4) == 0) {
 		pass_ipv4(b, NULL);
 		pass_arp(b, NULL);
 		return;
@@ -259,18 +259,18 @@ static void guard_ipv4(struct build *b, const struct ap_net *net, uint32_t link)
 	for (uint32_t i = 0; i < net->n_addrs; i++) {
 		const struct ap_addr *a = &net->addrs[i];
 
-		if (a->link == link && a->family == 4) {
+		if (a->link == slot && a->family == 4) {
 			pass_ipv4(b, a->addr);
 			pass_arp(b, a->addr);
 		}
 	}
 }
 
-static void guard_ipv6(struct build *b, const struct ap_net *net, uint32_t link)
+static void guard_ipv6(struct build *b, const struct ap_net *net, uint32_t slot)
 {
 	static const uint8_t none[16] = {0};
 
-	if (count(net, link, 6) == 0) {
+	if (count(net, slot, 6) == 0) {
 		pass_ipv6(b, NULL);
 		return;
 	}
@@ -278,7 +278,7 @@ static void guard_ipv6(struct build *b, const struct ap_net *net, uint32_t link)
 	for (uint32_t i = 0; i < net->n_addrs; i++) {
 		const struct ap_addr *a = &net->addrs[i];
 
-		if (a->link == link && a->family == 6) {
+		if (a->link == slot && a->family == 6) {
 			pass_ipv6(b, a->addr);
 			pass_advert(b, a->addr);
 		}
@@ -290,12 +290,13 @@ int net_guard_build(const struct ap_net *net, uint32_t link, const struct net_eg
 		    int to, struct net_filter *out)
 {
 	struct build b = {.v = out, .mac = net->links[link].mac, .egress = egress, .to = to};
+	uint32_t slot = net->links[link].slot;
 
-	if (!egress && count(net, link, 4) + count(net, link, 6) == 0) {
+	if (!egress && count(net, slot, 4) + count(net, slot, 6) == 0) {
 		(void)pass(&b, PRIO_OTHER, ETH_P_ALL);
 	} else {
-		guard_ipv4(&b, net, link);
-		guard_ipv6(&b, net, link);
+		guard_ipv4(&b, net, slot);
+		guard_ipv6(&b, net, slot);
 	}
 	key(drop(&b, PRIO_DROP, ETH_P_ALL), 0, 0, 0);
 	return b.n <= NET_GUARD_MAX ? (int)b.n : -E2BIG;

@@ -29,7 +29,7 @@
 /**
  * net_guard_build() - filters for the ingress of a tap, in the order in which they count
  * @net:  addresses of all links
- * @link: number of the link
+ * @link: position of the link in @net
  * @egress: allow-list, NULL: everything
  * @to:   interface index where frames that may leave go
  * @out:  at least NET_GUARD_MAX

@@ -205,8 +205,9 @@ int net_move_in(struct nl_sock *nl, const struct net_moved *moved, struct vr_err
 {
 	for (size_t i = 0; moved && i < moved->devs->n; i++) {
 		const char *name = new_name(&moved->devs->v[i]);
-		int ifindex = (int)if_nametoindex(name);
-		int rc = ifindex == 0 ? -errno : add_addrs(nl, moved, i, ifindex, false);
+		unsigned flags;
+		int ifindex = look_up(nl, name, &flags);
+		int rc = ifindex < 0 ? ifindex : add_addrs(nl, moved, i, ifindex, false);
 
 		rc = rc == 0 ? net_link_set_flags(nl, ifindex, IFF_UP) : rc;
 		if (rc < 0) {
@@ -257,10 +258,11 @@ void net_move_restore(struct nl_sock *nl, const struct net_moved *moved)
 {
 	for (size_t i = 0; i < moved->devs->n; i++) {
 		const char *name = moved->devs->v[i].key;
-		int ifindex = moved->dev[i].away ? 0 : (int)if_nametoindex(name);
+		unsigned flags;
+		int ifindex = moved->dev[i].away ? -ENODEV : look_up(nl, name, &flags);
 		int rc = 0;
 
-		if (ifindex == 0) {
+		if (ifindex < 0) {
 			continue; /* never left, and is not there; or didn't come back */
 		}
 		if (moved->dev[i].flags & IFF_UP) {

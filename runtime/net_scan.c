@@ -3,9 +3,9 @@
 #include "net_scan.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/fib_rules.h>
 #include <linux/if_link.h>
+#include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -26,8 +26,6 @@
 #include <netlink/route/rule.h>
 
 #include "base/checked.h"
-#include "base/cleanup.h"
-#include "base/fdio.h"
 #include "base/log.h"
 #include "net_link.h"
 #include "net_tap.h"
@@ -37,35 +35,38 @@
 
 /* --- links ----------------------------------------------------------------------------------- */
 
-/* A number below /proc/sys/net, which is our present namespace's. Return: it, or @otherwise */
-static long sysctl_number(const char *what, const char *ifname, long otherwise)
+static uint32_t link_flags(struct rtnl_link *link)
 {
-	char path[128];
-	vr_autofree char *text = NULL;
-	size_t len;
-
-	(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", ifname, what);
-	if (vr_read_file(AT_FDCWD, path, 64, &text, &len) < 0) {
-		return otherwise;
-	}
-	return strtol(text, NULL, 10);
+	/* Until link_ipv6() has seen what the kernel says of IPv6: that it is not there. */
+	return (rtnl_link_get_flags(link) & IFF_UP ? AP_L_UP : 0) | AP_L_NO_IPV6;
 }
 
-static uint32_t link_flags(const struct rtnl_link *link, const char *name)
+/*
+ * What /proc/sys/net/ipv6/conf has of an interface, as its message has it: libnl keeps it to itself.
+ * A kernel without IPv6 says nothing.
+ */
+void net_scan_ipv6(struct net_scan *s, struct nlmsghdr *h)
 {
-	uint32_t flags = 0;
+	int32_t conf[DEVCONF_DISABLE_IPV6 + 1] = {0};
+	struct nlattr *a = nlmsg_find_attr(h, sizeof(struct ifinfomsg), IFLA_AF_SPEC);
+	struct ifinfomsg info;
 
-	/* libnl's getters take no const */
-	if (rtnl_link_get_flags((struct rtnl_link *)(uintptr_t)link) & IFF_UP) {
-		flags |= AP_L_UP;
+	a = a ? nla_find(nla_data(a), nla_len(a), AF_INET6) : NULL;
+	a = a ? nla_find(nla_data(a), nla_len(a), IFLA_INET6_CONF) : NULL;
+	if (!a || nla_len(a) < (int)sizeof(conf) || !nlmsg_valid_hdr(h, sizeof(info))) {
+		return;
 	}
-	if (sysctl_number("disable_ipv6", name, 1) != 0) {
-		flags |= AP_L_NO_IPV6;
+	memcpy(conf, nla_data(a), sizeof(conf));
+	memcpy(&info, nlmsg_data(h), sizeof(info));
+	for (uint32_t i = 0; i < s->net.n_links; i++) {
+		uint32_t *flags = &s->net.links[i].flags;
+
+		if (s->ifindex[i] == info.ifi_index) {
+			*flags &= ~AP_L_NO_IPV6;
+			*flags |= conf[DEVCONF_DISABLE_IPV6] != 0 ? AP_L_NO_IPV6 : 0;
+			*flags |= conf[DEVCONF_ACCEPT_RA] == 0 ? AP_L_NO_RA : 0;
+		}
 	}
-	if (sysctl_number("accept_ra", name, 1) == 0) {
-		flags |= AP_L_NO_RA;
-	}
-	return flags;
 }
 
 /* Is it of a kind a VM can take the place of? */
@@ -118,10 +119,11 @@ static void link_take(struct net_scan *s, struct rtnl_link *link, const char *na
 	s->ifindex[n] = rtnl_link_get_ifindex(link);
 	s->veth[n] = kind && strcmp(kind, "veth") == 0;
 	s->net.links[n] = (struct ap_link){
+		.slot = n,
 		.name = s->name[n],
 		.mtu = rtnl_link_get_mtu(link),
 		.txqlen = rtnl_link_get_txqlen(link),
-		.flags = link_flags(link, name),
+		.flags = link_flags(link),
 	};
 	memcpy(s->net.links[n].mac, nl_addr_get_binary_addr(rtnl_link_get_addr(link)), 6);
 }
@@ -164,7 +166,23 @@ static bool link_number(const struct net_scan *s, int ifindex, uint32_t *out)
 	}
 	for (uint32_t i = 0; i < s->net.n_links; i++) {
 		if (s->ifindex[i] == ifindex) {
-			*out = i;
+			*out = s->net.links[i].slot;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The same by name: without a question to the kernel, which needs a socket of its own. */
+static bool link_number_of(const struct net_scan *s, const char *name, uint32_t *out)
+{
+	if (strcmp(name, "lo") == 0) {
+		*out = AP_LINK_LO;
+		return true;
+	}
+	for (uint32_t i = 0; i < s->net.n_links; i++) {
+		if (strcmp(s->name[i], name) == 0) {
+			*out = s->net.links[i].slot;
 			return true;
 		}
 	}
@@ -392,7 +410,7 @@ static int neigh_visit(struct net_scan *s, struct nl_object *o)
 static bool rule_link(const struct net_scan *s, const char *name, uint32_t *out)
 {
 	*out = AP_LINK_NONE;
-	return !name || link_number(s, (int)if_nametoindex(name), out);
+	return !name || link_number_of(s, name, out);
 }
 
 static int rule_visit(struct net_scan *s, struct nl_object *o)
@@ -437,11 +455,6 @@ static int rule_visit(struct net_scan *s, struct nl_object *o)
 }
 
 /* --- dumps ----------------------------------------------------------------------------------- */
-
-static int link_cache(struct nl_sock *nl, struct nl_cache **out)
-{
-	return rtnl_link_alloc_cache(nl, AF_UNSPEC, out);
-}
 
 static int route_cache(struct nl_sock *nl, struct nl_cache **out)
 {
@@ -494,10 +507,52 @@ static int dump(struct nl_sock *nl, struct net_scan *s, const char *what,
 	return 0;
 }
 
+/** struct link_dump - @rc: of what went wrong first */
+struct link_dump {
+	struct net_scan *s;
+	int rc;
+};
+
+static void on_link_object(struct nl_object *o, void *ctx)
+{
+	struct link_dump *d = ctx;
+
+	d->rc = d->rc < 0 ? d->rc : net_scan_object(d->s, o);
+}
+
+static int on_link(struct nl_msg *msg, void *ctx)
+{
+	struct link_dump *d = ctx;
+	int rc = net_nl_errno(nl_msg_parse(msg, on_link_object, ctx));
+
+	d->rc = d->rc < 0 ? d->rc : rc;
+	net_scan_ipv6(d->s, nlmsg_hdr(msg));
+	return NL_OK;
+}
+
 int net_scan_links(struct nl_sock *nl, struct net_scan *out, struct vr_err *err)
 {
+	struct link_dump d = {.s = out};
+	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
+	int rc = cb ? 0 : -ENOMEM;
+
 	*out = (struct net_scan){.lo_ifindex = 1};
-	return dump(nl, out, "interfaces", link_cache, err);
+	if (rc == 0) {
+		(void)nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_link, &d); /* can't fail */
+		rc = nl_rtgen_request(nl, RTM_GETLINK, AF_UNSPEC, NLM_F_DUMP);
+		rc = net_nl_errno(rc < 0 ? rc : nl_recvmsgs(nl, cb));
+	}
+	nl_cb_put(cb);
+	if (d.rc == -E2BIG) {
+		return vr_err_set(err, E2BIG,
+				  "the container's network namespace has too many "
+				  "interfaces");
+	}
+	rc = rc < 0 ? rc : d.rc;
+	return rc < 0 ? vr_err_sys(err, rc,
+				   "list the interfaces of the container's network "
+				   "namespace")
+		      : 0;
 }
 
 int net_scan_config(struct nl_sock *nl, struct net_scan *s, struct vr_err *err)

@@ -17,10 +17,12 @@
 struct net_egress;
 struct nl_object;
 struct nl_sock;
+struct nlmsghdr;
 
 /**
  * struct net_scan - the result
- * @net:     borrows names from @name
+ * @net:     borrows names from @name; a link's slot is its number until somebody gives it another
+ *           one, which is to be done before net_scan_config()
  * @ifindex: of each link
  * @veth:    each link's far end sends it every multicast frame anyway
  * @egress:  where the guest may send to; the caller's, NULL: everywhere
@@ -52,6 +54,9 @@ int net_scan_links(struct nl_sock *nl, struct net_scan *out, struct vr_err *err)
  * Return: 0, also for what the VM doesn't get; -E2BIG.
  */
 int net_scan_object(struct net_scan *s, struct nl_object *o) __attribute__((warn_unused_result));
+
+/** net_scan_ipv6() - what an RTM_NEWLINK message says of IPv6 on a link that is known already */
+void net_scan_ipv6(struct net_scan *s, struct nlmsghdr *h);
 
 /** net_scan_config() - addresses, routes, neighbours and rules of the links found */
 int net_scan_config(struct nl_sock *nl, struct net_scan *s, struct vr_err *err)

@@ -5,7 +5,7 @@
  * A tap lives as long as its descriptors: it is never made persistent, so however
  * its VM ends, the kernel removes it.
  *
- * Uses: base, vmm/net_abi.h. Used by: net_attach, the vmm.
+ * Uses: base, vmm/net_abi.h, libnl. Used by: net_attach, net_port, the vmm.
  */
 #ifndef VOLT_NET_TAP_H
 #define VOLT_NET_TAP_H
@@ -14,6 +14,8 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+
+struct nl_sock;
 
 #define NET_TAP_PREFIX	   "volt" /* names of ours: volt0, volt1, ... */
 #define NET_TAP_MAX_QUEUES 8u
@@ -36,14 +38,34 @@ struct net_tap {
 void net_tap_init(struct net_tap *tap);
 
 /**
- * net_tap_open() - make a tap in the current network namespace, down, without offloads
+ * net_tap_reserve() - descriptors for queues of taps to come in the current network namespace
+ * @fd: @n of them, -1 from the first one on that failed
+ *
+ * They have to be opened by who may open devices; who makes a tap of them needn't.
+ *
+ * Return: 0 or a negative errno value with @err.
+ */
+int net_tap_reserve(int *fd, unsigned n, struct vr_err *err) __attribute__((warn_unused_result));
+
+/**
+ * net_tap_make() - make a tap in the network namespace of the descriptors, down, without offloads
+ * @nl:       a socket there
+ * @fd:       of net_tap_reserve(), taken over; or of a tap that was removed
  * @n_queues: 1..NET_TAP_MAX_QUEUES
  *
  * Return: 0 or a negative errno value with @err; @tap is to be closed in any case.
  */
-int net_tap_open(struct net_tap *tap, unsigned n_queues, struct vr_err *err)
+int net_tap_make(struct net_tap *tap, struct nl_sock *nl, const int *fd, unsigned n_queues,
+		 struct vr_err *err) __attribute__((warn_unused_result));
+
+/** net_tap_open() - both: reserve and make */
+int net_tap_open(struct net_tap *tap, struct nl_sock *nl, unsigned n_queues, struct vr_err *err)
 	__attribute__((warn_unused_result));
 
+/** net_tap_remove() - take the device away; its descriptors stay, for another one */
+void net_tap_remove(const struct net_tap *tap, struct nl_sock *nl);
+
+/** net_tap_close() - close its descriptors: the last copies take it away */
 void net_tap_close(struct net_tap *tap);
 
 /**

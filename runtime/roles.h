@@ -8,6 +8,7 @@
  *   shim  what the caller takes for the container: the pid of the pid file
  *   vmm   KVM, vCPUs, all devices but the file server, stdio, control socket
  *   fs    the file server
+ *   net   follows what changes in the container's network namespace
  *
  * Each gets the fds named in its plan and closes all others. They watch each
  * other through socket pairs: the end of one is end-of-file for the others.
@@ -17,6 +18,7 @@
  *   shim   <-------->  vmm        exit status down, signals up
  *   exec's shim <---->  vmm        the same; one more for each `exec`
  *   fs     <-------->  vmm        queue set-up and stop, answered by fs
+ *   net    <-------->  vmm        what the network is now, with new taps; slots that are free again
  *
  * All hold @alive_fd, an open file description with a flock: once the lock can be
  * had, none of them is left, whatever killed them.
@@ -153,11 +155,33 @@ struct vmm_plan {
 	const void *create_frame; /* encoded AP_MSG_CREATE, request id 2 */
 	size_t create_len;
 	const struct net_plan *net;
+	int net_fd; /* the net process, or -1 */
+};
+
+/**
+ * struct netproc_plan - see netproc.c
+ * @user:   the vmm's
+ * @net:    as net_attach() left it
+ * @egress: where the guest may send to, or NULL
+ * @stays:  the namespace outlives the container: nothing may be left on its interfaces
+ */
+struct netproc_plan {
+	const char *id;
+	int report_fd;
+	int vmm_fd;
+	int alive_fd;
+	int null_fd;
+	struct sbx_user user;
+	struct net_plan *net;
+	unsigned n_vcpus;
+	const struct net_egress *egress;
+	bool stays;
 };
 
 noreturn void shim_main(const struct shim_plan *plan);
 noreturn void shim_exec_main(const struct shim_exec_plan *plan);
 noreturn void fsproc_main(const struct fs_plan *plan);
+noreturn void netproc_main(const struct netproc_plan *plan);
 noreturn void vmproc_main(const struct vmm_plan *plan);
 
 /* ---- messages between roles (seqpacket, one struct a message) ---- */
@@ -195,6 +219,39 @@ struct fs_queue_msg {
 	uint64_t features;
 	struct virtq_layout layout[FS_QUEUES];
 };
+
+enum net_op {
+	NET_OP_SYNC = 1,     /* vmm -> net: @arg comes back when all that changed before was told */
+	NET_OP_RELEASED = 2, /* vmm -> net: slot @arg has no device any more */
+	NET_OP_SYNCED = 3,   /* net -> vmm: the answer to NET_OP_SYNC */
+	NET_OP_STATE = 4     /* net -> vmm: struct net_state_msg */
+};
+struct net_msg {
+	uint32_t op; /* enum net_op */
+	uint32_t arg;
+};
+
+/**
+ * net -> vmm: the interfaces there are, by slot
+ * @slots:   a bit for each
+ * @added:   those that are new: queue descriptors of their taps come along, in this order
+ * @ifs:     of those
+ * @payload: of AP_MSG_NET, as long as the message is
+ */
+struct net_state_msg {
+	uint32_t op;
+	uint32_t slots;
+	uint32_t added;
+	uint32_t pad;
+	struct {
+		uint8_t mac[6];
+		uint16_t mtu;
+		uint32_t n_queues;
+		uint32_t uso;
+	} ifs[AP_MAX_LINKS];
+	uint8_t payload[];
+};
+#define NET_STATE_FDS (AP_MAX_LINKS * NET_TAP_MAX_QUEUES)
 
 #define LAUNCH_NET_REQUEST_ID 3u /* of the agent request encoded before the fork */
 

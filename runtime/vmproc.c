@@ -209,6 +209,18 @@ static void on_net(void *ctx, uint32_t index, uint32_t events)
 	vmproc_net_event(ctx, index, events);
 }
 
+static void on_net_kick(void *ctx, uint32_t index, uint32_t events)
+{
+	(void)events;
+	vmproc_net_kick(ctx, index);
+}
+
+static void on_netrole(void *ctx, uint32_t index, uint32_t events)
+{
+	(void)events;
+	vmproc_netrole_event(ctx, index);
+}
+
 static void on_dns(void *ctx, uint32_t index, uint32_t events)
 {
 	struct vmproc *p = ctx;
@@ -253,6 +265,8 @@ static void loop_handlers(struct vmproc *p)
 		[EV_DEVICE_TIMER] = on_device_timer,
 		[EV_PROC] = on_proc,
 		[EV_NET] = on_net,
+		[EV_NET_KICK] = on_net_kick,
+		[EV_NETROLE] = on_netrole,
 		[EV_DNS] = on_dns,
 	};
 
@@ -282,6 +296,9 @@ static int loop_wire(struct vmproc *p)
 	}
 	if (rc == 0 && p->dns.fd >= 0) {
 		rc = loop_add(p->loop, p->dns.fd, EPOLLIN, EV_DNS, 0);
+	}
+	if (rc == 0) {
+		rc = vmproc_netrole_init(p);
 	}
 	if (rc == 0) {
 		rc = loop_after(p->loop, EV_DEADLINE, DEADLINE_BOOT,
@@ -381,7 +398,7 @@ static int prepare(struct vmproc *p, struct vr_err *err)
 		role_log_fd(),	 plan->control_fd,   plan->kvm_fd,	 plan->kernel_fd,
 		plan->ram_fd,	 plan->initramfs_fd, plan->wires.irq_fd, plan->wires.kick_fd[0],
 		plan->stdio[0],	 plan->stdio[1],     plan->stdio[2],	 plan->wires.kick_fd[1],
-		plan->notify_fd, plan->net->dns_fd,
+		plan->notify_fd, plan->net->dns_fd,  plan->net_fd,
 	};
 	int keep[VR_ARRAY_SIZE(fixed) + VMM_DISKS_MAX + 2 * AP_MAX_LINKS * NET_TAP_MAX_QUEUES +
 		 2 * AP_MAX_FDS];
@@ -433,6 +450,7 @@ static void teardown(struct vmproc *p)
 		vm_destroy(p->vm);
 	}
 	vmproc_devices_destroy(p);
+	vmproc_netrole_destroy(p);
 	agent_client_destroy(p->agent);
 	loop_destroy(p->loop);
 	gmem_unmap(p->mem);

@@ -198,6 +198,7 @@ static void create_answered(struct vmproc *p, const struct ap_reply *m)
 	p->state = CTL_CREATED;
 	timeline_mark("container prepared");
 	vmproc_procs_defer(p, &p->procs[0], PROC_WORK_RESIZE);
+	vmproc_netrole_created(p);
 	role_report(p->plan->report_fd, NULL);
 }
 
@@ -296,6 +297,13 @@ static void on_reply(void *ctx, uint32_t id, const struct ap_reply *m)
 	}
 	asked = *slot;
 	slot->id = 0;
+	if (asked.net != 0) {
+		if (m->code != 0) {
+			reply_to_err(m, &err);
+		}
+		vmproc_netrole_answered(p, asked.net, m->code != 0 ? &err : NULL);
+		return;
+	}
 	request_done(p, &asked, m->code == 0);
 	if (asked.client < 0) {
 		return;

@@ -91,20 +91,26 @@ void vmproc_control_answer_data(struct vmproc *p, int client, const void *data, 
 	}
 }
 
-static int start(struct vmproc *p, int client, const struct ctl_request *req)
+int vmproc_control_start(struct vmproc *p, int client, const void *text, size_t len)
 {
 	static char state[CTL_BODY_MAX + 1]; /* one loop thread */
 	static uint8_t frame[CTL_BODY_MAX + 64];
-	const struct ap_start m = {.state = req->body_len > 0 ? state : NULL};
+	const struct ap_start m = {.state = len > 0 ? state : NULL};
 	struct vpending *slot = vmproc_agent_pending(p, client, CTL_START);
-	int rc;
 
 	if (!slot) {
 		return -EAGAIN;
 	}
-	memcpy(state, req->body, req->body_len);
-	state[req->body_len] = '\0';
-	rc = vmproc_agent_send(p, slot, frame, ap_encode_start(&m, slot->id, frame, sizeof(frame)));
+	memcpy(state, text, len);
+	state[len] = '\0';
+	return vmproc_agent_send(p, slot, frame,
+				 ap_encode_start(&m, slot->id, frame, sizeof(frame)));
+}
+
+static int start(struct vmproc *p, int client, const struct ctl_request *req)
+{
+	int rc = vmproc_netrole_start(p, client, req->body, req->body_len);
+
 	if (rc == 0) {
 		p->state = CTL_STARTING;
 	}
@@ -291,6 +297,7 @@ void vmproc_control_event(struct vmproc *p, uint32_t slot)
 	if (n <= 0 || c->waiting || ctl_parse(msg, (size_t)n, &req) < 0 ||
 	    (n_fds > 0 && req.type != CTL_EXEC)) {
 		vmproc_agent_forget(p, (int)slot);
+		vmproc_netrole_forget(p, (int)slot);
 		client_close(p, c);
 	} else {
 		request_serve(p, slot, &req, fds, n_fds);

@@ -35,11 +35,12 @@ enum device {
 	DEV_FS,
 	DEV_RNG,
 	DEV_BALLOON,
-	DEV_NET, /* the first of the plan's */
-	DEV_MAX = DEV_NET + AP_MAX_LINKS,
+	DEV_MAX, /* networks and disks come after them */
 };
 
-_Static_assert(DEV_MAX + VMM_DISKS_MAX <= ML_MMIO_SLOTS, "a slot for each device there may be");
+_Static_assert(DEV_MAX + AP_MAX_LINKS + VMM_DISKS_MAX <= ML_MMIO_SLOTS,
+	       "a slot for each device there may be");
+_Static_assert(DEV_MAX == AP_DEVICE_NET, "the agent finds network devices by their number");
 
 /* Indices of EV_KICK beyond the devices' queues. */
 #define KICK_VSOCK_WORK (0xffu << 8)
@@ -49,7 +50,6 @@ struct vmproc_devices {
 	struct virtio_fs *fs;
 	struct virtio_rng *rng;
 	struct virtio_balloon *balloon;
-	unsigned n;
 	struct virtio_dev *list[DEV_MAX];
 	int slot[DEV_MAX];
 	pthread_mutex_t fs_lock; /* one question at a time: vCPUs ask, and the loop */
@@ -169,9 +169,6 @@ static int create_all(struct vmproc *p, struct vmproc_devices *d)
 	if (rc == 0) {
 		rc = virtio_balloon_create(p->mem, &d->balloon);
 	}
-	if (rc == 0) {
-		rc = vmproc_net_create(p);
-	}
 	return rc;
 }
 
@@ -203,9 +200,7 @@ static int wire_one(struct vmproc *p, unsigned i)
 	}
 	p->dev->slot[i] = slot;
 	for (unsigned q = 0; rc == 0 && q < dev->n_queues && !dev->ops->external; q++) {
-		if (!(dev->kernel_queues & 1u << q)) {
-			rc = loop_add(p->loop, dev->kick_fd[q], EPOLLIN, EV_KICK, i << 8 | q);
-		}
+		rc = loop_add(p->loop, dev->kick_fd[q], EPOLLIN, EV_KICK, i << 8 | q);
 	}
 	return rc;
 }
@@ -224,13 +219,12 @@ int vmproc_devices_create(struct vmproc *p, struct vr_err *err)
 	d->list[DEV_FS] = virtio_fs_dev(d->fs);
 	d->list[DEV_RNG] = virtio_rng_dev(d->rng);
 	d->list[DEV_BALLOON] = virtio_balloon_dev(d->balloon);
-	for (unsigned i = 0; i < p->plan->net->n; i++) {
-		d->list[DEV_NET + i] = vmproc_net_dev(p, i);
-	}
-	d->n = DEV_NET + p->plan->net->n;
 	fs_wires_take(&p->plan->wires, d->list[DEV_FS]);
-	for (unsigned i = 0; rc == 0 && i < d->n; i++) {
+	for (unsigned i = 0; rc == 0 && i < DEV_MAX; i++) {
 		rc = wire_one(p, i);
+	}
+	if (rc == 0) {
+		rc = vmproc_net_create(p);
 	}
 	if (rc == 0) {
 		rc = vmproc_disks_create(p);
@@ -251,8 +245,11 @@ int vmproc_devices_cmdline(const struct vmproc *p, const char *base, char *buf, 
 
 	cmdline_init(&c);
 	rc = cmdline_add_words(&c, base);
-	for (unsigned i = 0; rc == 0 && i < p->dev->n; i++) {
+	for (unsigned i = 0; rc == 0 && i < DEV_MAX; i++) {
 		rc = cmdline_add_virtio(&c, p->dev->slot[i]);
+	}
+	if (rc == 0) {
+		rc = vmproc_net_cmdline(p, &c);
 	}
 	if (rc == 0) {
 		rc = vmproc_disks_cmdline(p, &c);
@@ -272,11 +269,8 @@ void vmproc_devices_kick(struct vmproc *p, uint32_t index)
 
 	if (index == KICK_VSOCK_WORK) {
 		vsock_work(p->vsock);
-	} else if (i < p->dev->n) {
+	} else if (i < DEV_MAX) {
 		virtio_dev_kicked(p->dev->list[i], index & 0xff);
-		if (i >= DEV_NET) {
-			vmproc_net_watch(p, i - DEV_NET);
-		}
 	} else {
 		vmproc_disks_kick(p, index);
 	}

@@ -6,6 +6,7 @@
  *   vmproc_devices.c the VM and its device array
  *   vmproc_disks.c   disks beside it
  *   vmproc_net.c     network devices and their taps
+ *   vmproc_netrole.c networks that come and go, as the net process says
  *   vmproc_agent.c   what the guest agent says
  *   vmproc_control.c what verbs ask
  *   vmproc_procs.c   guest processes, their streams and shims
@@ -51,6 +52,8 @@ enum vmproc_event {
 	EV_DEVICE_TIMER, /* a device asked to be called again */
 	EV_PROC,	 /* slot in procs << 1 | enum vmproc_proc_work */
 	EV_NET,		 /* network device << 8 | queue of its tap */
+	EV_NET_KICK,	 /* network device << 8 | queue */
+	EV_NETROLE,	 /* enum vmproc_netrole_event */
 	EV_DNS,		 /* the name server has answered */
 	EV_COUNT,
 };
@@ -60,6 +63,11 @@ enum vmproc_deadline {
 	DEADLINE_BOOT,	/* the agent must have said hello and prepared the container */
 	DEADLINE_KILL,	/* the guest must have ended after SIGKILL */
 	DEADLINE_DRAIN, /* what execs wrote must have been read after init's end */
+};
+
+enum vmproc_netrole_event {
+	NETROLE_MESSAGE, /* the net process says something */
+	NETROLE_WORK,	 /* what can't be done where its need is found: in callbacks of the vsock */
 };
 
 /* Work on a process that can't be done where its need is found: in callbacks of the vsock. */
@@ -106,12 +114,14 @@ struct vpending {
 	int client;	    /* slot in clients, -1: nobody waits */
 	enum ctl_type type; /* what it was for, whoever waits; 0: something of our own */
 	uint32_t proc;	    /* CTL_EXEC: process id */
+	uint32_t net;	    /* number of a NET of vmproc_netrole.c, 0 for all else */
 };
 
 struct vmproc_devices;
 struct vmproc_disks;
 struct cmdline;
 struct vmproc_nets;
+struct vmproc_netrole;
 
 struct vmproc {
 	const struct vmm_plan *plan;
@@ -121,6 +131,7 @@ struct vmproc {
 	struct vmproc_devices *dev;
 	struct vmproc_disks *disks;
 	struct vmproc_nets *nets;
+	struct vmproc_netrole *netrole;
 	struct vsock *vsock; /* borrowed from dev */
 	struct agent_client *agent;
 	struct dns_relay dns;
@@ -186,15 +197,49 @@ void vmproc_console_debug(struct vmproc *p);
  * After the final stage, since its threads are made from ours; before there are vCPUs.
  */
 int vmproc_net_own(struct vmproc *p, struct vr_err *err) __attribute__((warn_unused_result));
-/** vmproc_net_create() - a device for each interface of the plan. Return: 0 or -errno */
+/** vmproc_net_create() - slots, and a device for each interface of the plan. Return: 0 or -errno */
 int vmproc_net_create(struct vmproc *p) __attribute__((warn_unused_result));
+int vmproc_net_cmdline(const struct vmproc *p, struct cmdline *c)
+	__attribute__((warn_unused_result));
+/**
+ * vmproc_net_add() - one more device, while the guest runs
+ * @nif: its descriptors are taken over on success
+ *
+ * Return: 0, -EINVAL (no such slot), -EBUSY (it has a device), or -errno.
+ */
+int vmproc_net_add(struct vmproc *p, uint32_t slot, const struct net_if *nif)
+	__attribute__((warn_unused_result));
+/** vmproc_net_remove() - one less; a slot without a device is fine */
+void vmproc_net_remove(struct vmproc *p, uint32_t slot);
+/** vmproc_net_slots() - those with a device, a bit each */
+uint32_t vmproc_net_slots(const struct vmproc *p);
 void vmproc_net_destroy(struct vmproc *p);
-/** vmproc_net_dev() - device number @i of the plan */
-struct virtio_dev *vmproc_net_dev(const struct vmproc *p, unsigned i);
 /** vmproc_net_event() - a tap is ready; @index as in EV_NET */
 void vmproc_net_event(struct vmproc *p, uint32_t index, uint32_t events);
-/** vmproc_net_watch() - after anything that touched device @i: watch its taps for what it wants */
-void vmproc_net_watch(struct vmproc *p, unsigned i);
+/** vmproc_net_kick() - @index as in EV_NET_KICK */
+void vmproc_net_kick(struct vmproc *p, uint32_t index);
+
+/* vmproc_netrole.c */
+/** vmproc_netrole_init() - listen to the net process, if there is one. Return: 0 or -errno */
+int vmproc_netrole_init(struct vmproc *p) __attribute__((warn_unused_result));
+/** vmproc_netrole_event() - @index: enum vmproc_netrole_event */
+void vmproc_netrole_event(struct vmproc *p, uint32_t index);
+/** vmproc_netrole_created() - the guest is ready to hear of changes; from a callback of the vsock */
+void vmproc_netrole_created(struct vmproc *p);
+/** vmproc_netrole_answered() - the agent's answer to NET number @net; from a callback of the vsock */
+void vmproc_netrole_answered(struct vmproc *p, uint32_t net, const struct vr_err *err);
+/**
+ * vmproc_netrole_start() - start the container when the guest knows the network as it is now
+ * @client: who waits
+ * @state:  for CTL_START's body, @len bytes, at most CTL_BODY_MAX
+ *
+ * Return: 0 or -errno.
+ */
+int vmproc_netrole_start(struct vmproc *p, int client, const void *state, size_t len)
+	__attribute__((warn_unused_result));
+/** vmproc_netrole_forget() - @client is gone, what it asked for goes on */
+void vmproc_netrole_forget(struct vmproc *p, int client);
+void vmproc_netrole_destroy(struct vmproc *p);
 
 /* vmproc_agent.c */
 const struct agent_events *vmproc_agent_events(void);
@@ -230,6 +275,9 @@ int vmproc_agent_set_clock(struct vmproc *p) __attribute__((warn_unused_result))
 void vmproc_agent_forget(struct vmproc *p, int client);
 
 /* vmproc_control.c */
+/** vmproc_control_start() - CTL_START, now. @state: as above. Return: 0 or -errno */
+int vmproc_control_start(struct vmproc *p, int client, const void *state, size_t len)
+	__attribute__((warn_unused_result));
 void vmproc_control_accept(struct vmproc *p);
 void vmproc_control_event(struct vmproc *p, uint32_t slot);
 void vmproc_control_answer(struct vmproc *p, int client, int code, const char *msg);

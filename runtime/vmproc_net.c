@@ -2,8 +2,9 @@
 /*
  * vmproc_net.c - network devices and their taps
  *
- * A device says what it waits for; the loop watches the tap for just that. A tap
- * that nobody waits for isn't watched at all, since epoll reports errors anyway.
+ * They sit on spare slots, since networks come and go while a container runs. A device
+ * says what it waits for; the loop watches the tap for just that. A tap that nobody
+ * waits for isn't watched at all, since epoll reports errors anyway.
  */
 #include "vmproc_internal.h"
 
@@ -12,22 +13,29 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "pvh/cmdline.h"
 #include "vmm/vhost.h"
 #include "vmm/virtio_net.h"
 
 _Static_assert(VIRTIO_NET_MAX_PAIRS >= NET_TAP_MAX_QUEUES, "a pair for each queue of a tap");
 
-/** struct vmproc_net - a device; @watched: what the loop watches each queue of its tap for */
+/**
+ * struct vmproc_net - a device; @watched: what the loop watches each queue of its tap for
+ * @dev: NULL: there is none on this slot
+ */
 struct vmproc_net {
 	struct virtio_net *dev;
-	const struct net_if *nif;
+	struct net_if nif;
 	const struct gmem *mem;
 	uint32_t watched[NET_TAP_MAX_QUEUES];
 };
 
+/** struct vmproc_nets - @slot: of the VM, for each; @n of them */
 struct vmproc_nets {
 	unsigned n;
+	int slot[AP_MAX_LINKS];
 	struct vmproc_net v[AP_MAX_LINKS];
 };
 
@@ -36,7 +44,7 @@ static int offload(void *ctx, unsigned flags)
 {
 	const struct vmproc_net *n = ctx;
 
-	return net_tap_offload(n->nif->tap.fd[0], flags); /* all queues of a tap have the same */
+	return net_tap_offload(n->nif.tap.fd[0], flags); /* all queues of a tap have the same */
 }
 
 static int kernel_start(void *ctx, unsigned pair, const struct virtq_layout l[VHOST_QUEUES],
@@ -44,21 +52,21 @@ static int kernel_start(void *ctx, unsigned pair, const struct virtq_layout l[VH
 {
 	const struct vmproc_net *n = ctx;
 
-	return vhost_start(n->nif->vhost[pair], n->mem, l, features, n->nif->tap.fd[pair]);
+	return vhost_start(n->nif.vhost[pair], n->mem, l, features, n->nif.tap.fd[pair]);
 }
 
 static void kernel_stop(void *ctx, unsigned pair)
 {
 	const struct vmproc_net *n = ctx;
 
-	vhost_stop(n->nif->vhost[pair]);
+	vhost_stop(n->nif.vhost[pair]);
 }
 
 static int kernel_attach(void *ctx, unsigned pair, bool on)
 {
 	const struct vmproc_net *n = ctx;
 
-	return net_tap_attach(n->nif->tap.fd[pair], on);
+	return net_tap_attach(n->nif.tap.fd[pair], on);
 }
 
 static const struct virtio_net_kernel kernel = {
@@ -69,7 +77,7 @@ static bool in_kernel(const struct net_if *nif)
 	return nif->vhost[0] >= 0; /* all or none */
 }
 
-static int create_one(struct vmproc *p, const struct net_if *nif, struct vmproc_net *out)
+static int device_create(struct vmproc *p, struct vmproc_net *n, const struct net_if *nif)
 {
 	struct virtio_net_config cfg = {
 		.mtu = nif->mtu,
@@ -77,30 +85,128 @@ static int create_one(struct vmproc *p, const struct net_if *nif, struct vmproc_
 		.uso = nif->tap.uso,
 		.kernel = in_kernel(nif) ? &kernel : NULL,
 		.offload = offload,
-		.ctx = out,
+		.ctx = n,
 	};
+	int rc;
 
 	memcpy(cfg.mac, nif->mac, sizeof(cfg.mac));
 	memcpy(cfg.tap, nif->tap.fd, nif->tap.n_queues * sizeof(cfg.tap[0]));
-	out->nif = nif;
-	out->mem = p->mem;
-	return virtio_net_create(p->mem, &cfg, &out->dev);
+	*n = (struct vmproc_net){.nif = *nif, .mem = p->mem};
+	rc = virtio_net_create(p->mem, &cfg, &n->dev);
+	if (rc == 0) {
+		virtio_net_dev(n->dev)->on_fault = vmproc_device_fault;
+	}
+	return rc;
+}
+
+static int watch_kicks(struct vmproc *p, unsigned i)
+{
+	const struct virtio_dev *dev = virtio_net_dev(p->nets->v[i].dev);
+	int rc = 0;
+
+	for (unsigned q = 0; rc == 0 && q < dev->n_queues; q++) {
+		if (!(dev->kernel_queues & 1u << q)) {
+			rc = loop_add(p->loop, dev->kick_fd[q], EPOLLIN, EV_NET_KICK, i << 8 | q);
+		}
+	}
+	return rc;
+}
+
+static void device_destroy(struct vmproc *p, unsigned i)
+{
+	struct vmproc_net *n = &p->nets->v[i];
+	const struct virtio_dev *dev = virtio_net_dev(n->dev);
+
+	for (unsigned q = 0; q < dev->n_queues; q++) {
+		loop_del(p->loop, dev->kick_fd[q]);
+	}
+	for (unsigned q = 0; q < n->nif.tap.n_queues; q++) {
+		loop_del(p->loop, n->nif.tap.fd[q]);
+	}
+	vm_unplug(p->vm, (unsigned)p->nets->slot[i]);
+	virtio_net_destroy(n->dev);
+	n->dev = NULL;
+}
+
+/* On slot @i of ours. The descriptors stay the caller's after a failure. */
+static int device_add(struct vmproc *p, unsigned i, const struct net_if *nif)
+{
+	struct vmproc_net *n = &p->nets->v[i];
+	int rc = device_create(p, n, nif);
+
+	if (rc < 0) {
+		return rc;
+	}
+	rc = vm_plug(p->vm, (unsigned)p->nets->slot[i], virtio_net_dev(n->dev));
+	rc = rc < 0 ? rc : watch_kicks(p, i);
+	if (rc < 0) {
+		device_destroy(p, i);
+	}
+	return rc;
 }
 
 int vmproc_net_create(struct vmproc *p)
 {
 	const struct net_plan *plan = p->plan->net;
+	unsigned n_slots = p->plan->net_fd >= 0 ? plan->n_slots : plan->n;
 	int rc = 0;
 
 	p->nets = calloc(1, sizeof(*p->nets));
 	if (!p->nets) {
 		return -ENOMEM;
 	}
-	for (unsigned i = 0; rc == 0 && i < plan->n; i++) {
-		rc = create_one(p, &plan->ifs[i], &p->nets->v[i]);
+	for (unsigned i = 0; rc >= 0 && i < n_slots; i++) {
+		rc = p->nets->slot[i] = vm_add_spare(p->vm);
 		p->nets->n = i + 1;
 	}
+	for (unsigned i = 0; rc >= 0 && i < plan->n; i++) {
+		rc = device_add(p, i, &plan->ifs[i]);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+int vmproc_net_cmdline(const struct vmproc *p, struct cmdline *c)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < p->nets->n; i++) {
+		rc = cmdline_add_virtio(c, p->nets->slot[i]);
+	}
 	return rc;
+}
+
+int vmproc_net_add(struct vmproc *p, uint32_t slot, const struct net_if *nif)
+{
+	if (slot >= p->nets->n) {
+		return -EINVAL;
+	}
+	return p->nets->v[slot].dev ? -EBUSY : device_add(p, slot, nif);
+}
+
+static void close_fds(struct net_if *nif)
+{
+	net_tap_close(&nif->tap);
+	for (unsigned q = 0; q < NET_TAP_MAX_QUEUES; q++) {
+		vr_close_reset(&nif->vhost[q]);
+	}
+}
+
+void vmproc_net_remove(struct vmproc *p, uint32_t slot)
+{
+	if (slot < p->nets->n && p->nets->v[slot].dev) {
+		device_destroy(p, slot);
+		close_fds(&p->nets->v[slot].nif);
+	}
+}
+
+uint32_t vmproc_net_slots(const struct vmproc *p)
+{
+	uint32_t slots = 0;
+
+	for (unsigned i = 0; i < p->nets->n; i++) {
+		slots |= p->nets->v[i].dev ? 1u << i : 0;
+	}
+	return slots;
 }
 
 int vmproc_net_own(struct vmproc *p, struct vr_err *err)
@@ -108,10 +214,14 @@ int vmproc_net_own(struct vmproc *p, struct vr_err *err)
 	int rc = 0;
 
 	for (unsigned i = 0; i < p->nets->n; i++) {
-		const struct net_if *nif = p->nets->v[i].nif;
-		const struct virtio_dev *dev = virtio_net_dev(p->nets->v[i].dev);
+		const struct net_if *nif = &p->nets->v[i].nif;
+		const struct virtio_dev *dev;
 
-		for (unsigned q = 0; rc == 0 && in_kernel(nif) && q < nif->tap.n_queues; q++) {
+		if (!p->nets->v[i].dev || !in_kernel(nif)) {
+			continue;
+		}
+		dev = virtio_net_dev(p->nets->v[i].dev);
+		for (unsigned q = 0; rc == 0 && q < nif->tap.n_queues; q++) {
 			rc = vhost_own(nif->vhost[q], p->mem, &dev->kick_fd[VIRTIO_NET_Q_RX(q)],
 				       dev->irq_fd);
 		}
@@ -128,16 +238,11 @@ void vmproc_net_destroy(struct vmproc *p)
 	p->nets = NULL;
 }
 
-struct virtio_dev *vmproc_net_dev(const struct vmproc *p, unsigned i)
-{
-	return virtio_net_dev(p->nets->v[i].dev);
-}
-
 static void watch_queue(struct vmproc *p, unsigned i, unsigned q)
 {
 	struct vmproc_net *n = &p->nets->v[i];
 	uint32_t want = virtio_net_wants(n->dev, q);
-	int fd = n->nif->tap.fd[q];
+	int fd = n->nif.tap.fd[q];
 	int rc = 0;
 
 	if (want == n->watched[q]) {
@@ -157,12 +262,21 @@ static void watch_queue(struct vmproc *p, unsigned i, unsigned q)
 	n->watched[q] = want;
 }
 
-void vmproc_net_watch(struct vmproc *p, unsigned i)
+static struct virtio_net *device_at(const struct vmproc *p, unsigned i)
 {
-	if (i >= p->nets->n) {
+	return i < p->nets->n ? p->nets->v[i].dev : NULL;
+}
+
+void vmproc_net_kick(struct vmproc *p, uint32_t index)
+{
+	unsigned i = index >> 8;
+	struct virtio_net *dev = device_at(p, i);
+
+	if (!dev) {
 		return;
 	}
-	for (unsigned q = 0; q < p->nets->v[i].nif->tap.n_queues; q++) {
+	virtio_dev_kicked(virtio_net_dev(dev), index & 0xff);
+	for (unsigned q = 0; q < p->nets->v[i].nif.tap.n_queues; q++) {
 		watch_queue(p, i, q);
 	}
 }
@@ -172,9 +286,8 @@ void vmproc_net_event(struct vmproc *p, uint32_t index, uint32_t events)
 	unsigned i = index >> 8;
 	unsigned q = index & 0xff;
 
-	if (i >= p->nets->n) {
-		return;
+	if (device_at(p, i)) {
+		virtio_net_event(p->nets->v[i].dev, q, events);
+		watch_queue(p, i, q);
 	}
-	virtio_net_event(p->nets->v[i].dev, q, events);
-	watch_queue(p, i, q);
 }

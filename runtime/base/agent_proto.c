@@ -365,6 +365,7 @@ static const struct apc_field link_f[] = {
 	U32(3, ap_link, mtu, 65535),
 	U32(4, ap_link, txqlen, ANY32),
 	MASK32(5, ap_link, flags, AP_L_ALL),
+	U32(6, ap_link, slot, AP_MAX_LINKS - 1),
 };
 TABLE(link_t, link_f, link_check);
 
@@ -470,7 +471,14 @@ static int net_check(const void *obj)
 {
 	static const uint8_t none[4];
 	const struct ap_net *m = obj;
+	uint32_t slots = 0;
 
+	for (uint32_t i = 0; i < m->n_links; i++) {
+		if (slots & (1u << m->links[i].slot)) {
+			return -EPROTO;
+		}
+		slots |= 1u << m->links[i].slot;
+	}
 	return m->resolver[0] == 127 || memcmp(m->resolver, none, sizeof(none)) == 0 ? 0 : -EPROTO;
 }
 
@@ -488,25 +496,38 @@ TABLE(net_t, net_f, net_check);
 
 /* --- frames -------------------------------------------------------------------------------- */
 
+static long put_header(uint16_t type, uint32_t id, size_t len, void *buf)
+{
+	struct vr_wr w;
+
+	vr_wr_init(&w, buf, AP_HEADER_LEN);
+	vr_wr_u32(&w, (uint32_t)len);
+	vr_wr_u16(&w, type);
+	vr_wr_u16(&w, 0);
+	vr_wr_u32(&w, id);
+	return (long)(len + AP_HEADER_LEN);
+}
+
 static long encode_frame(uint16_t type, uint32_t id, const struct apc_table *t, const void *obj,
 			 void *buf, size_t cap)
 {
-	struct vr_wr w;
 	long n;
 
 	if (cap < AP_HEADER_LEN) {
 		return -EMSGSIZE;
 	}
 	n = apc_encode(t, obj, (char *)buf + AP_HEADER_LEN, cap - AP_HEADER_LEN);
-	if (n < 0) {
-		return n;
+	return n < 0 ? n : put_header(type, id, (size_t)n, buf);
+}
+
+long ap_encode_payload(uint16_t type, uint32_t id, const void *payload, size_t len, void *buf,
+		       size_t cap)
+{
+	if (len > AP_FRAME_MAX || cap < AP_HEADER_LEN || cap - AP_HEADER_LEN < len) {
+		return -EMSGSIZE;
 	}
-	vr_wr_init(&w, buf, AP_HEADER_LEN);
-	vr_wr_u32(&w, (uint32_t)n);
-	vr_wr_u16(&w, type);
-	vr_wr_u16(&w, 0);
-	vr_wr_u32(&w, id);
-	return n + (long)AP_HEADER_LEN;
+	memcpy((char *)buf + AP_HEADER_LEN, payload, len);
+	return put_header(type, id, len, buf);
 }
 
 const char *ap_strv_next(const struct ap_strv *v, const char *prev)

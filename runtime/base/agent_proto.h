@@ -29,7 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AP_VERSION	4u
+#define AP_VERSION	5u
 #define AP_HEADER_LEN	12u
 #define AP_FRAME_MAX	(1024u * 1024u) /* payload bytes, the header not counted */
 #define AP_PORT_CONTROL 1024u
@@ -554,12 +554,18 @@ struct ap_resize {
 #define AP_L_NO_RA   (1u << 2) /* router advertisements are not listened to */
 #define AP_L_ALL     0x7u
 
+/* The network device of slot s is the s-th after this number of others (virtio-mmio.N in Linux). */
+#define AP_DEVICE_NET 5u
+
 /**
- * struct ap_link - an interface; the n-th one is the VM's n-th network device
+ * struct ap_link - an interface
+ * @slot: below AP_MAX_LINKS, each one once: which network device it is; addresses and all the rest
+ *        name a link by it
  * @name: 1..AP_NET_NAME_MAX bytes
  * @mac:  what the device has: another one means that the numbering is wrong
  */
 struct ap_link {
+	uint32_t slot;
 	const char *name;
 	uint8_t mac[6];
 	uint32_t mtu;
@@ -569,7 +575,7 @@ struct ap_link {
 
 /**
  * struct ap_addr - an address
- * @link:   number in ap_net.links, or AP_LINK_LO
+ * @link:   slot of one of ap_net.links, or AP_LINK_LO
  * @family: 4 or 6; IPv4 addresses are the first four bytes
  * @peer:   the far end (prefix and @peer make the network), with AP_A_PEER
  * @flags:  AP_A_*
@@ -645,6 +651,9 @@ struct ap_rule {
 
 /**
  * struct ap_net - the container's interfaces and all that the engine configured on them
+ *
+ * All of them: what an earlier one had, and this one hasn't, is to go.
+ *
  * @resolver: IPv4 address on the loopback interface where the agent is to answer questions to a name
  *            server, by asking at AP_PORT_DNS; zeros: none
  */
@@ -683,6 +692,9 @@ const char *ap_type_name(uint16_t type);
  * over its limit), -EINVAL (a mandatory string is NULL).
  */
 #define AP_ENCODER __attribute__((warn_unused_result))
+/** ap_encode_payload() - a frame whose payload somebody else encoded */
+AP_ENCODER long ap_encode_payload(uint16_t type, uint32_t id, const void *payload, size_t len,
+				  void *buf, size_t cap);
 /** ap_encode_empty() - frames without fields: STATS, PS, FREEZE, THAW, SHUTDOWN */
 AP_ENCODER long ap_encode_empty(uint16_t type, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_configure(const struct ap_configure *m, uint32_t id, void *buf,

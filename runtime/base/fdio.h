@@ -85,7 +85,7 @@ int vr_write_file_atomic(int dirfd, const char *path, const void *buf, size_t le
  * On a stream socket the descriptors travel with the first byte, and the rest
  * of @buf follows even when the socket took only a part. Raises no SIGPIPE.
  *
- * Return: 0 or -errno. Syscalls: sendmsg (role vmm, shim)
+ * Return: 0 or -errno. Syscalls: sendmsg (role vmm, shim, net)
  */
 int vr_send_fds(int sock, const void *buf, size_t len, const int *fds, size_t n_fds)
 	__attribute__((warn_unused_result));
@@ -182,7 +182,7 @@ int vr_set_nonblock(int fd, bool on) __attribute__((warn_unused_result));
 /** vr_boot_id() - the kernel's boot id, NUL-terminated; 0 or -errno */
 int vr_boot_id(char out_id[VR_BOOT_ID_LEN + 1]) __attribute__((warn_unused_result));
 
-/** vr_now_ms() - CLOCK_MONOTONIC in milliseconds. Syscalls: clock_gettime (role vmm, fs) */
+/** vr_now_ms() - CLOCK_MONOTONIC in milliseconds. Syscalls: clock_gettime (role vmm, fs, net) */
 uint64_t vr_now_ms(void);
 
 /**

@@ -59,6 +59,7 @@ static const struct oci_field state_fields[] = {
 	OCI_F_INLINE(struct state_file, s.shim, "shim", proc_type, struct oci_proc, REQUIRED),
 	OCI_F_INLINE(struct state_file, s.vmm, "vmm", proc_type, struct oci_proc, REQUIRED),
 	OCI_F_INLINE(struct state_file, s.fs, "fs", proc_type, struct oci_proc, REQUIRED),
+	OCI_F_INLINE(struct state_file, s.net, "net", proc_type, struct oci_proc, .note = NULL),
 	OCI_F_BOOL(struct state_file, s.systemd_cgroup, "systemdCgroup", .note = NULL),
 	OCI_F_STR(struct state_file, s.cgroup_path, "cgroupPath", .note = NULL),
 	OCI_F_STR(struct state_file, s.cgroup_scope, "cgroupScope", .note = NULL),
@@ -183,6 +184,7 @@ static void gen_file(struct json_gen *g, const struct oci_state *s)
 	gen_proc(g, "shim", &s->shim);
 	gen_proc(g, "vmm", &s->vmm);
 	gen_proc(g, "fs", &s->fs);
+	gen_proc(g, "net", &s->net);
 	json_gen_kv_bool(g, "systemdCgroup", s->systemd_cgroup);
 	json_gen_kv_str(g, "cgroupPath", s->cgroup_path);
 	json_gen_kv_str(g, "cgroupScope", s->cgroup_scope);

@@ -64,6 +64,7 @@ struct json_doc;
  * @owner:          name or number of the user that ran create
  * @creator:        the create command, while @status is OCI_CREATING
  * @shim:           the process callers know
+ * @net:            pid 0 for a pod's sandbox
  * @systemd_cgroup: the cgroup is a systemd scope
  * @cgroup_path:    cgroup of the roles, relative to the hierarchy, or NULL
  * @cgroup_scope:   systemd unit, or NULL
@@ -87,6 +88,7 @@ struct oci_state {
 	struct oci_proc shim;
 	struct oci_proc vmm;
 	struct oci_proc fs;
+	struct oci_proc net;
 	bool systemd_cgroup;
 	const char *cgroup_path;
 	const char *cgroup_scope;

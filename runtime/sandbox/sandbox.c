@@ -22,6 +22,7 @@
 /* Room for descriptors that come later: control connections and the stdio of exec. */
 #define VMM_NOFILE  1024u
 #define SHIM_NOFILE 64u
+#define NET_NOFILE  1024u /* what it has already */
 
 /*
  * What the file server keeps. It acts for the guest's kernel, which has already
@@ -176,7 +177,8 @@ static void one_malloc_arena(void)
 #endif
 }
 
-int sbx_stage_vmm_mounts(struct vr_err *err)
+/* @namespaces: CLONE_NEW* besides the mount namespace, whose root is empty */
+static int enter_nothing(int namespaces, struct vr_err *err)
 {
 	vr_autoclose int root = -1;
 	int ret;
@@ -185,7 +187,7 @@ int sbx_stage_vmm_mounts(struct vr_err *err)
 	if (ret < 0) {
 		return ret;
 	}
-	ret = sbx_ns_unshare(CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET, err);
+	ret = sbx_ns_unshare(namespaces, err);
 	if (ret < 0) {
 		return ret;
 	}
@@ -202,6 +204,11 @@ int sbx_stage_vmm_mounts(struct vr_err *err)
 		return vr_err_sys(err, ret, "make the empty root read-only");
 	}
 	return drop_groups(err);
+}
+
+int sbx_stage_vmm_mounts(struct vr_err *err)
+{
+	return enter_nothing(CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET, err);
 }
 
 static int become(const struct sbx_user *user, struct vr_err *err)
@@ -332,6 +339,38 @@ int sbx_stage_fs_final(const struct sbx_fs_tree *tree, struct vr_err *err)
 		return ret;
 	}
 	return install_filter(SBX_ROLE_FS, err);
+}
+
+int sbx_stage_net_final(const struct sbx_user *user, struct vr_err *err)
+{
+	static const int caps[] = {CAP_NET_ADMIN};
+	int ret = enter_nothing(CLONE_NEWIPC | CLONE_NEWUTS, err);
+
+	if (ret < 0) {
+		return ret;
+	}
+	ret = prepare_filter(SBX_ROLE_NET, err);
+	if (ret < 0) {
+		return ret;
+	}
+	one_malloc_arena();
+	ret = become(user, err);
+	if (ret < 0) {
+		return ret;
+	}
+	ret = drop_powers(caps, VR_ARRAY_SIZE(caps), NET_NOFILE, err);
+	if (ret < 0) {
+		return ret;
+	}
+	ret = undumpable(err);
+	if (ret < 0) {
+		return ret;
+	}
+	ret = restrict_paths(NULL, 0, LL_ABI_MAX, err);
+	if (ret < 0) {
+		return ret;
+	}
+	return install_filter(SBX_ROLE_NET, err);
 }
 
 int sbx_stage_shim_final(struct vr_err *err)

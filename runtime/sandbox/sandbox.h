@@ -11,6 +11,7 @@
  *         -> vCPU threads: sbx_seccomp_thread(SBX_ROLE_VCPU)
  *         -> all of them made: sbx_stage_vmm_started
  *   fs    sbx_fs_tree_build (tree.h) -> sbx_stage_fs_final
+ *   net   network namespace (its own business) -> sbx_stage_net_final
  *   proxy (a foreground exec) sbx_stage_proxy_final
  *
  * A failing stage leaves the process somewhere in between: it must end. There is
@@ -136,6 +137,25 @@ int sbx_stage_vmm_started(struct vr_err *err) __attribute__((warn_unused_result)
  * Return: 0 or a negative errno value.
  */
 int sbx_stage_fs_final(const struct sbx_fs_tree *tree, struct vr_err *err)
+	__attribute__((warn_unused_result));
+
+/**
+ * sbx_stage_net_final() - the process that follows the container's network
+ * @user: who it becomes
+ * @err:  filled on failure
+ *
+ * When:    it is in the container's network namespace, with its sockets and spare taps.
+ * Has:     the caller's rights.
+ * Should:  new mount, ipc and uts namespaces; an empty, read-only tmpfs as root; become its user;
+ *          keep CAP_NET_ADMIN and no other capability; no_new_privs, limits, "not dumpable";
+ *          Landlock that allows nothing; the filter of SBX_ROLE_NET.
+ * Mustn't: leave the network namespace.
+ * After:   it speaks netlink on the sockets it has, makes taps from the descriptors it has, and
+ *          tells the vmm. test_escape
+ *
+ * Return: 0 or a negative errno value.
+ */
+int sbx_stage_net_final(const struct sbx_user *user, struct vr_err *err)
 	__attribute__((warn_unused_result));
 
 /**

@@ -33,11 +33,12 @@ enum sbx_role {
 	SBX_ROLE_VMM,	    /* the vmm's main thread afterwards */
 	SBX_ROLE_VCPU,
 	SBX_ROLE_FS,
+	SBX_ROLE_NET,
 	SBX_ROLE_PROXY, /* a foreground `exec` once its process runs */
 	SBX_ROLE_COUNT,
 };
 
-/** sbx_role_name() - "shim", "vmm-start", "vmm", "vcpu", "fs", "proxy" */
+/** sbx_role_name() - "shim", "vmm-start", "vmm", "vcpu", "fs", "net", "proxy" */
 const char *sbx_role_name(enum sbx_role role);
 
 /**

@@ -250,6 +250,19 @@ static const struct sbx_rule fs[] = {
 	SYS(capset),		/* the same; can never add what the stage dropped */
 };
 
+/* ---- net: netlink, and taps from descriptors that were opened before ---- */
+
+static const struct sbx_rule net[] = {
+	SYS(sendmsg),		     /* netlink; new taps for the vmm. No socket can be made */
+	SYS(recvmsg),		     /* netlink */
+	SYS(recvfrom),		     /* the vmm's and create's messages; that something changed */
+	SYS_IF(sendto, ARG_NONE(4)), /* send(): answers; never to an address */
+	IOCTL(TUNSETIFF),	     /* a tap, in the namespace its descriptor was opened in */
+	IOCTL(TUNSETVNETHDRSZ),	     /* the same */
+	IOCTL(TUNSETSNDBUF),	     /* the same */
+	IOCTL(TUNSETOFFLOAD),	     /* the same */
+};
+
 /* ---- proxy: a foreground `exec` that stands in for its process; nothing but the relay ---- */
 
 static const struct sbx_rule proxy[] = {
@@ -281,6 +294,11 @@ static const int declared_vmm[] = {
 
 static const int declared_vcpu[] = {
 #include "syscalls_vcpu.h"
+	__NR_exit_group,
+};
+
+static const int declared_net[] = {
+#include "syscalls_net.h"
 	__NR_exit_group,
 };
 
@@ -321,6 +339,12 @@ const struct sbx_role_def sbx_role_defs[SBX_ROLE_COUNT] = {
 			.files = true,
 			.by_hand = {RULES(every_role), RULES(heap), RULES(fs)},
 			.declared = {NUMBERS(declared_fs)},
+		},
+	[SBX_ROLE_NET] =
+		{
+			.name = "net",
+			.by_hand = {RULES(every_role), RULES(heap), RULES(net)},
+			.declared = {NUMBERS(declared_net)},
 		},
 	[SBX_ROLE_PROXY] =
 		{

@@ -41,7 +41,7 @@ kill_role_and_check() {
 }
 
 @test "kill -9 of each role of a created container" {
-	for role in shim vmm fs; do
+	for role in shim vmm fs net; do
 		kill_role_and_check "$role" created
 	done
 }

@@ -25,8 +25,8 @@ setup() {
 }
 
 teardown() {
-	dk rm -f c1 peer > /dev/null 2>&1
-	dk network rm n1 > /dev/null 2>&1
+	dk rm -f c1 d1 peer > /dev/null 2>&1
+	dk network rm n1 n2 > /dev/null 2>&1
 	pkill -x dnsd
 	[ -z "$(ls -A /run/dk/exec/runtime-runc/moby 2> /dev/null)" ]
 	teardown_common
@@ -104,4 +104,16 @@ dk() {
 	[[ "$output" == *"Address"*" 10.88.0.2"* ]]
 	[[ "$output" == *"Address"*" 192.0.2.77"* ]]
 	[ "${lines[-1]}" = 8 ]
+}
+
+@test "docker network connect and disconnect, while the container runs" {
+	dk network create --subnet 10.89.0.0/24 --gateway 10.89.0.1 n2
+	dk run -d --name d1 busybox sleep 1000
+	dk network connect --ip 10.89.0.7 n2 d1
+	wait_for 5 sh -c 'docker exec d1 ip -o addr | grep -q "eth1.*inet 10.89.0.7/"'
+	busybox ping -c 1 -W 20 10.89.0.7
+	dk network disconnect n2 d1
+	wait_for 5 sh -c '! docker exec d1 ip -o addr | grep -q 10.89.0.7'
+	dk exec d1 ip -o addr show eth0
+	dk rm -f d1
 }

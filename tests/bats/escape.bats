@@ -73,6 +73,7 @@ reaches_nothing() {
 		case $link in
 		/rootfs* | /mounts*) [[ $(< "/proc/$1/comm") == volt-fs ]] || return 1 ;;
 		/dev/null | / | socket:* | anon_inode:* | "$VOLT_ROOT"/c1/alive) ;;
+		/dev/net/tun) [[ $(< "/proc/$1/comm") == volt-net ]] || return 1 ;; # for taps to come
 		"$VOLT_ROOT"/c1/reason) [[ $(< "/proc/$1/comm") == volt-shim ]] || return 1 ;;
 		"$BATS_TEST_TMPDIR"/create.log) ;; # its stdout and stderr
 		*)
@@ -113,7 +114,7 @@ forge_state() {
 		create "$BATS_TEST_TMPDIR/b" c1
 	exec 7<&- 9<&-
 	volt start c1
-	for role in shim vmm fs; do
+	for role in shim vmm fs net; do
 		pid=$(role_pid $role c1)
 		reaches_nothing "$pid"
 		[ -z "$(tr -d '\0' < "/proc/$pid/environ")" ]
@@ -146,7 +147,7 @@ forge_state() {
 	evil reason --log "$BATS_TEST_TMPDIR/log" create --bundle "$BATS_TEST_TMPDIR/b" c1 \
 		< /dev/null > "$BATS_TEST_TMPDIR/create.log" 2>&1 || cat "$BATS_TEST_TMPDIR/create.log"
 	volt start c1
-	for role in shim vmm fs; do
+	for role in shim vmm fs net; do
 		reaches_nothing "$(role_pid $role c1)"
 	done
 	kill -9 "$(role_pid fs c1)"

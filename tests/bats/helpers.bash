@@ -93,7 +93,7 @@ logs_have() {
 
 # roles - pids of all processes of ours
 roles() {
-	pgrep -f '^volt-(shim|vmm|fs): ' || true
+	pgrep -f '^volt-(shim|vmm|fs|net): ' || true
 }
 
 # role_pid ROLE ID

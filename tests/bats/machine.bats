@@ -90,7 +90,7 @@ guest() {
 		grep -qx $'CapEff:\t0000000000000000' "/proc/$(role_pid "$role" c1)/status"
 		grep -qx $'CapBnd:\t0000000000000000' "/proc/$(role_pid "$role" c1)/status"
 	done
-	for role in shim vmm fs; do
+	for role in shim vmm fs net; do
 		pid=$(role_pid "$role" c1)
 		for task in /proc/"$pid"/task/*; do
 			grep -qx $'Seccomp:\t2' "$task/status"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The VM in the container's place: a network namespace as an engine prepares it, without an engine.
-# as long as: 13
+# as long as: 22
 
 load helpers
 
@@ -500,4 +500,114 @@ disk() {
 	[[ "$output" == *"'eth0' is an ipvlan in a routed mode"* ]]
 	ip link delete par0
 	ip link delete par1
+}
+
+# guest_says DIR TEXT - the last snapshot of the guest's interfaces and routes has it
+guest_says() {
+	grep -qF "$2" "$1/rootfs/now"
+}
+
+guest_is_silent_about() {
+	! guest_says "$@"
+}
+
+# Shows its network again and again. A name alone doesn't tell: both files are replaced as a whole.
+WATCHER='cp /netprobe /n; while :; do { date +%s%N; ip -o addr; ip route; ip -6 route; } > /new; mv /new /now; sleep 0.1; done'
+
+# more_cable NS NUMBER - one more interface in it, as an engine makes one
+more_cable() {
+	local ns=$1 n=$2
+	ip link add "host$n" type veth peer name "eth$n" netns "$ns"
+	ip addr add "10.9.$n.1/24" dev "host$n"
+	ip link set "host$n" up
+	ip -n "$ns" addr add "10.9.$n.2/24" dev "eth$n"
+	ip -n "$ns" link set "eth$n" up
+}
+
+@test "networks come and go while the container runs, and their filters with them" {
+	cable n1 1
+	bundle_in "$B" n1 sh -c "$WATCHER"
+	start_in "$B" c1
+	wait_for 30 guest_says "$B" 10.9.1.2
+	more_cable n1 2
+	wait_for 2 guest_says "$B" "eth2    inet 10.9.2.2/24"
+	host_serves 7001
+	volt exec c1 /netprobe tcp 10.9.2.1 7001 100000
+	volt exec c1 /netprobe tcp 10.9.1.1 7001 100000
+	[ "$(ip -n n1 -brief link | grep -c ^volt)" -eq 2 ]
+	# what the engine changes on an interface the guest has already
+	ip -n n1 route add 192.0.2.0/24 via 10.9.2.1
+	wait_for 2 guest_says "$B" "192.0.2.0/24 via 10.9.2.1 dev eth2"
+	ip -n n1 addr del 10.9.1.2/24 dev eth0 && ip -n n1 addr add 10.9.1.3/24 dev eth0
+	wait_for 2 guest_says "$B" "eth0    inet 10.9.1.3/24"
+	volt exec c1 /netprobe tcp 10.9.1.1 7001 1000 # by the filters its new address may leave
+	# through a pause, too
+	volt pause c1
+	ip -n n1 link delete eth2
+	volt resume c1
+	wait_for 2 guest_is_silent_about "$B" eth2
+	guest_is_silent_about "$B" 192.0.2.0/24
+	wait_for 5 one_tap n1
+	for i in 1 2 3 4 5 6; do # more often than there are slots
+		more_cable n1 3
+		wait_for 2 guest_says "$B" 10.9.3.2
+		ip -n n1 link delete eth3
+		wait_for 2 guest_is_silent_about "$B" eth3
+	done
+	volt exec c1 /netprobe tcp 10.9.1.1 7001 1000
+	volt kill c1 KILL
+	wait_for_status c1 stopped
+	volt delete c1
+}
+
+one_tap() {
+	[ "$(ip -n "$1" -brief link | grep -c '^volt')" -eq 1 ]
+}
+
+@test "a network that comes between create and start is there when the process starts" {
+	make_bundle "$B" sh -c 'ip -o addr > /addr; ip route > /route; exec /netprobe tcp 10.9.4.1 7001 10000'
+	cp "$PROBE" "$B/rootfs/netprobe"
+	create "$B" c1
+	# as buildah and newer dockers do: by the process that create left
+	pid=$(pid_of c1)
+	ip link add host4 type veth peer name eth0 netns "$pid"
+	ip addr add 10.9.4.1/24 dev host4 && ip link set host4 up
+	host_serves 7001
+	nsenter --net="/proc/$pid/ns/net" sh -c '
+		ip link set lo up; ip addr add 10.9.4.2/24 dev eth0; ip link set eth0 up; ip route add default via 10.9.4.1'
+	volt start c1
+	wait_for_status c1 stopped
+	cat "$B/rootfs/addr" "$B/rootfs/route"
+	grep -q "inet 10.9.4.2/24.*eth0" "$B/rootfs/addr"
+	grep -q "^default via 10.9.4.1 dev eth0" "$B/rootfs/route"
+	[ "$(volt state c1 | gojq '.annotations["dev.volt.reason"]')" = null ]
+	volt delete c1
+}
+
+@test "kill -9 of create gives back what was moved in" {
+	local i
+	for i in 1 2 3; do
+		ip link add veth-a type veth peer name veth-b
+		ip link set veth-b up
+		ip addr add 10.9.8.2/24 dev veth-a && ip link set veth-a up
+		ip netns add n5 && ip -n n5 link set lo up
+		bundle_in "$BATS_TEST_TMPDIR/k$i" n5 true
+		edit_config "$BATS_TEST_TMPDIR/k$i" '.linux.netDevices["veth-a"] = {name: "net0"}'
+		volt create --bundle "$BATS_TEST_TMPDIR/k$i" "k$i" < /dev/null > /dev/null 2>&1 3>&- &
+		wait_for 10 role_pid net "k$i"
+		pkill -9 -f -- "create --bundle $BATS_TEST_TMPDIR/k$i"
+		wait_for 20 no_roles
+		ip -o addr show dev veth-a | grep "inet 10.9.8.2/24"
+		[ "$(tc qdisc show dev veth-a | grep -c ingress)" -eq 0 ]
+		volt delete --force "k$i"
+		ip link delete veth-b
+		ip netns delete n5
+	done
+}
+
+@test "the watcher of a namespace, alone" {
+	run tests/run-unit.sh "${VOLT%/*}/tests/test_net_watch"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"8 passed, 0 failed, 0 skipped"* ]]
 }

@@ -81,6 +81,33 @@ answers() {
 	podman network rm n1 n2
 }
 
+# has_address NAME TEXT
+has_address() {
+	pod exec "$1" ip -o addr | grep -qF "$2"
+}
+
+has_no_address() {
+	! has_address "$@"
+}
+
+@test "network connect and disconnect of a running container" {
+	podman network create --subnet 10.77.0.0/24 n1
+	podman network create --subnet 10.78.0.0/24 n2
+	serve srv --network n1
+	wait_for 60 answers 10.77.0.2 7000
+	pod network connect --ip 10.78.0.9 n2 srv
+	wait_for 5 answers 10.78.0.9 7000
+	probe n2 tcp srv 7000 10000
+	pod network disconnect n1 srv
+	wait_for 5 has_no_address srv 10.77.0.
+	"$PROBE" tcp 10.78.0.9 7000 10000
+	pod network connect n1 srv
+	wait_for 5 has_address srv 10.77.0.
+	probe n1 tcp srv 7000 10000
+	pod rm -f -t 0 srv
+	podman network rm n1 n2
+}
+
 @test "no network, another's network, the host's network" {
 	say_run pod run --rm --network none localhost/busybox ip -o link
 	[ "$status" -eq 0 ]
@@ -105,7 +132,7 @@ answers() {
 
 @test "kill -9 of each process leaves no tap, and podman rm leaves nothing" {
 	local role
-	for role in vmm fs shim; do
+	for role in vmm fs shim net; do
 		serve "c-$role" --network podman
 		ns=/proc/$(pod inspect --format '{{.State.Pid}}' "c-$role")/ns/net
 		touch "$BATS_TEST_TMPDIR/ns-$role"

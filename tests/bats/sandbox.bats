@@ -60,7 +60,7 @@ profile_holds() {
 
 	volt sandbox --show c1 --format json > "$BATS_TEST_TMPDIR/json"
 	cat "$BATS_TEST_TMPDIR/json"
-	for role in shim vmm fs; do
+	for role in shim vmm fs net; do
 		[ "$(of $role .pid)" = "$(role_pid $role c1)" ]
 		[ "$(of $role .noNewPrivs)" = true ]
 		[ "$(of $role .seccomp)" = filter ]

@@ -78,7 +78,7 @@ one_vm() {
 	"$volt" --debug --log "$work/log" --root "$work/state" create --bundle "$work/b" mem < /dev/null > /dev/null 2>&1
 	"$volt" --root "$work/state" start mem
 	echo "exits from guest mode up to the agent's hello: $(sed -n 's/.*timeline: \([0-9]*\) exits.*/\1/p' "$work/log")"
-	for role in shim vmm fs; do
+	for role in shim vmm fs net; do
 		printf '%-6s %6s KiB private, guest RAM left out\n' "$role" \
 			"$(private_kib "$(pgrep -f "^volt-$role: mem")")"
 	done

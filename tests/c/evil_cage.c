@@ -66,6 +66,8 @@ static int install(enum evil_stage stage)
 		return __real_sbx_seccomp_thread(SBX_ROLE_SHIM);
 	case EVIL_PROXY_FINAL:
 		return __real_sbx_seccomp_thread(SBX_ROLE_PROXY);
+	case EVIL_NET_FINAL:
+		return __real_sbx_seccomp_thread(SBX_ROLE_NET);
 	case EVIL_VMM_FINAL:
 	case EVIL_VCPU: /* its thread adds its own */
 		return __real_sbx_seccomp_thread(SBX_ROLE_VMM_START);

@@ -3,8 +3,8 @@
  * evil_role.c - the attempts of a role that was taken over, as a table; see evil_role.h
  *
  * Columns of outcomes, a letter each: before = vmm in its empty root, fs with its shares;
- * caged = vmm that starts threads, vmm, vCPU thread, fs, shim, proxy; alone = vmm, fs, shim,
- * proxy without their filters. 'k' killed, 'e' refused, 'L' refused by Landlock only, 'y' can.
+ * caged = vmm that starts threads, vmm, vCPU thread, fs, shim, proxy, net; alone = vmm, fs, shim,
+ * proxy, net without their filters. 'k' killed, 'e' refused, 'L' refused by Landlock only, 'y' can.
  *
  * What a role can do without its filter is no hole: it tells how much rests on the filter
  * alone. Each 'y' in "caged" is a power that the role needs.
@@ -50,107 +50,107 @@
 #define LANDLOCK(v) .needs = (v)
 #define SINCE_MDWE  .since = 66 /* PR_GET_MDWE, Linux 6.3 */
 /* all roles: ended by the filter, and refused by the others */
-#define NOBODY OUT("yy", "kkkkkk", "eeee")
+#define NOBODY OUT("yy", "kkkkkkk", "eeeee")
 
 static unsigned char buffer[4096];
 
 const struct evil_attempt evil_attempts[] = {
 	/* ---- files ---- */
 	{"files", "open a file by name", CALL(openat, AT_FDCWD, P("/etc/passwd"), O_RDONLY),
-		OUT("ee", "kkkekk", "eeLL"), LANDLOCK(1)},
+		OUT("ee", "kkkekkk", "eeLLe"), LANDLOCK(1)},
 	{"files", "open a file, old call", CALL(open, P("/etc/passwd"), O_RDONLY),
-		OUT("ee", "kkkkkk", "eeLL"), LANDLOCK(1)},
+		OUT("ee", "kkkkkkk", "eeLLe"), LANDLOCK(1)},
 	{"files", "open another process's /proc entries", FN(evil_environ),
-		OUT("ee", "kkkekk", "eeee")},
+		OUT("ee", "kkkekkk", "eeeee")},
 	{"files", "open its own memory through /proc", FN(evil_own_memory),
-		OUT("ee", "kkkekk", "eeLL"), LANDLOCK(1)},
+		OUT("ee", "kkkekkk", "eeLLe"), LANDLOCK(1)},
 	{"files", "open a descriptor again through /proc/self/fd", FN(evil_reopen),
-		OUT("ee", "kkkekk", "eeLL"), LANDLOCK(1)},
+		OUT("ee", "kkkekkk", "eeLLe"), LANDLOCK(1)},
 	{"files", "leave its root with ..",
 		CALL(openat, AT_FDCWD, P("/../../../etc/passwd"), O_RDONLY),
-		OUT("ee", "kkkekk", "eeLL"), LANDLOCK(1)},
+		OUT("ee", "kkkekkk", "eeLLe"), LANDLOCK(1)},
 	{"files", "open beneath a directory that leaked",
 		CALL(openat, EVIL_ROOT_FD, P("etc/passwd"), O_RDONLY),
-		OUT("yy", "kkkLkk", "LLLL"), LANDLOCK(1)},
+		OUT("yy", "kkkLkkk", "LLLLL"), LANDLOCK(1)},
 	{"files", "the same with openat2", FN(evil_openat2),
-		OUT("yy", "kkkLkk", "LLLL"), LANDLOCK(1)},
+		OUT("yy", "kkkLkkk", "LLLLL"), LANDLOCK(1)},
 	{"files", "make a directory beneath one that leaked", FN(evil_mkdir),
-		OUT("yy", "kkkLkk", "LLLL"), LANDLOCK(1)},
+		OUT("yy", "kkkLkkk", "LLLLL"), LANDLOCK(1)},
 	{"files", "change an owner beneath a directory that leaked",
 		CALL(fchownat, EVIL_ROOT_FD, P("tmp/secret"), 0, 0, 0),
-		OUT("yy", "kkkykk", "eyyy")}, /* of its own, the vmm has none */
+		OUT("yy", "kkkykkk", "eyyye")}, /* of its own, the vmm has none */
 	{"files", "look at a name", CALL(newfstatat, AT_FDCWD, P("/etc/passwd"), P(buffer), 0),
-		OUT("ee", "eeeekk", "eeyy")},
-	{"files", "make a device node", FN(evil_device_node), OUT("ey", "kkkkkk", "eeee")},
+		OUT("ee", "eeeekke", "eeyye")},
+	{"files", "make a device node", FN(evil_device_node), OUT("ey", "kkkkkkk", "eeeee")},
 	{"files", "open a file by its handle", FN(evil_open_handle), NOBODY},
 	{"files", "make a file in memory", CALL(memfd_create, P("evil"), 0),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"files", "make a file larger that it holds (ftruncate)", CALL(ftruncate, -1, 1l << 40),
-		PAST(EBADF), OUT("--", "kkkykk", "----")},
+		PAST(EBADF), OUT("--", "kkkykkk", "-----")},
 	{"files", "the same with fallocate", CALL(fallocate, -1, 0, 0, 1l << 40), PAST(EBADF),
-		OUT("--", "kkkykk", "----")},
+		OUT("--", "kkkykkk", "-----")},
 	{"files", "change the current directory", CALL(chdir, P("/etc")),
-		OUT("ee", "kkkkkk", "eeyy")},
-	{"files", "watch files (inotify)", CALL(inotify_init1, 0), OUT("yy", "kkkkkk", "yyyy")},
+		OUT("ee", "kkkkkkk", "eeyye")},
+	{"files", "watch files (inotify)", CALL(inotify_init1, 0), OUT("yy", "kkkkkkk", "yyyyy")},
 	{"files", "watch files (fanotify)", CALL(fanotify_init, 0, 0), NOBODY},
 	/* ---- processes ---- */
-	{"processes", "make a process", FN(evil_fork), OUT("yy", "kkkkkk", "yyyy")},
-	{"processes", "make one with clone3", FN(evil_clone3), OUT("yy", "eeeeee", "yyyy")},
-	{"processes", "run a program", FN(evil_execve), OUT("ee", "kkkkkk", "eeLL"), LANDLOCK(1)},
+	{"processes", "make a process", FN(evil_fork), OUT("yy", "kkkkkkk", "yyyyy")},
+	{"processes", "make one with clone3", FN(evil_clone3), OUT("yy", "eeeeeee", "yyyyy")},
+	{"processes", "run a program", FN(evil_execve), OUT("ee", "kkkkkkk", "eeLLe"), LANDLOCK(1)},
 	{"processes", "run a program from a descriptor that leaked", FN(evil_execveat),
-		OUT("yy", "kkkkkk", "LLLL"), LANDLOCK(1)},
-	{"processes", "trace another process", FN(evil_ptrace), OUT("ee", "kkkkkk", "eeee")},
+		OUT("yy", "kkkkkkk", "LLLLL"), LANDLOCK(1)},
+	{"processes", "trace another process", FN(evil_ptrace), OUT("ee", "kkkkkkk", "eeeee")},
 	{"processes", "read another process's memory", FN(evil_read_memory),
-		OUT("ee", "kkkkkk", "eeee")},
+		OUT("ee", "kkkkkkk", "eeeee")},
 	{"processes", "signal another process", CALL(kill, EVIL_VICTIM, 0),
-		OUT("ee", "kkkkkk", "eeLy"), LANDLOCK(6)},
+		OUT("ee", "kkkkkkk", "eeLye"), LANDLOCK(6)},
 	{"processes", "signal another process's thread", CALL(tgkill, EVIL_VICTIM, EVIL_VICTIM, 0),
-		OUT("ee", "kkkkkk", "eeLy"), LANDLOCK(6)},
+		OUT("ee", "kkkkkkk", "eeLye"), LANDLOCK(6)},
 	{"processes", "queue a signal", FN(evil_queue_signal),
-		OUT("ee", "kkkkkk", "eeLy"), LANDLOCK(6)},
+		OUT("ee", "kkkkkkk", "eeLye"), LANDLOCK(6)},
 	{"processes", "signals by way of F_SETOWN",
 		CALL(fcntl, EVIL_UNIX_FD, F_SETOWN, EVIL_VICTIM),
-		OUT("ee", "kkkkkk", "eeyy")},
+		OUT("ee", "kkkkkkk", "eeyye")},
 	{"processes", "get a descriptor of another process", CALL(pidfd_open, EVIL_VICTIM, 0),
-		OUT("ee", "kkkkkk", "eeyy")},
+		OUT("ee", "kkkkkkk", "eeyye")},
 	{"processes", "another process's limits",
 		CALL(prlimit64, EVIL_VICTIM, RLIMIT_CORE, 0, P(buffer)),
-		OUT("ee", "kkkkkk", "eeyy")},
+		OUT("ee", "kkkkkkk", "eeyye")},
 	{"processes", "another process's priority", CALL(setpriority, PRIO_PROCESS, EVIL_VICTIM, 1),
-		OUT("ee", "kkkkkk", "eeee")},
+		OUT("ee", "kkkkkkk", "eeeee")},
 	/* ---- network ---- */
 	{"network", "socket: unix", CALL(socket, AF_UNIX, SOCK_STREAM, 0),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"network", "socket: IPv4", CALL(socket, AF_INET, SOCK_STREAM, 0),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"network", "socket: IPv6", CALL(socket, AF_INET6, SOCK_DGRAM, 0),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"network", "socket: netlink", CALL(socket, AF_NETLINK, SOCK_RAW, 0),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"network", "socket: raw packets", CALL(socket, AF_PACKET, SOCK_RAW, 0), NOBODY},
 	{"network", "socket: vsock", CALL(socket, AF_VSOCK, SOCK_STREAM, 0), PAST(EAFNOSUPPORT),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"network", "socket: kernel crypto",
 		CALL(socket, AF_ALG, SOCK_SEQPACKET, 0), PAST(EAFNOSUPPORT),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"network", "socket pair", CALL(socketpair, AF_UNIX, SOCK_STREAM, 0, P(buffer)),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"network", "a TCP connection to the host", FN(evil_tcp),
-		OUT("ey", "kkkkkk", "eeLL"), LANDLOCK(4)},
+		OUT("ey", "kkkkkkk", "eeLLe"), LANDLOCK(4)},
 	{"network", "the same with a socket that leaked", FN(evil_tcp_leaked),
-		OUT("yy", "kkkkkk", "LLLL"), LANDLOCK(4)},
+		OUT("yy", "kkkkkkk", "LLLLL"), LANDLOCK(4)},
 	{"network", "bind a socket that leaked", FN(evil_tcp_bind_leaked),
-		OUT("yy", "kkkkkk", "LLLL"), LANDLOCK(4)},
+		OUT("yy", "kkkkkkk", "LLLLL"), LANDLOCK(4)},
 	{"network", "listen on a socket that leaked", CALL(listen, EVIL_TCP_FD, 1),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"network", "connect to an abstract socket of the host", FN(evil_abstract),
-		OUT("ey", "kkkkkk", "eeLy"), LANDLOCK(6)},
+		OUT("ey", "kkkkkkk", "eeLye"), LANDLOCK(6)},
 	{"network", "send to one with a socket that leaked", FN(evil_dgram_abstract),
-		OUT("yy", "kkkkkk", "LLLy"), LANDLOCK(6)},
+		OUT("yy", "kkkkkkk", "LLLyL"), LANDLOCK(6)},
 	{"network", "connect to a socket of the host by name", FN(evil_unix_path),
-		OUT("ee", "kkkkkk", "eeyy")},
+		OUT("ee", "kkkkkkk", "eeyye")},
 	{"network", "connect to a socket in a share", FN(evil_share_socket),
-		OUT("ey", "kkkkkk", "eyyy")},
+		OUT("ey", "kkkkkkk", "eyyye")},
 	/* ---- mounts and namespaces ---- */
 	{"mounts and namespaces", "mount", FN(evil_mount), NOBODY},
 	{"mounts and namespaces", "unmount", CALL(umount2, P("/"), MNT_DETACH), PAST(EINVAL),
@@ -167,39 +167,39 @@ const struct evil_attempt evil_attempts[] = {
 		NOBODY},
 	{"mounts and namespaces", "a new mount namespace", CALL(unshare, CLONE_NEWNS), NOBODY},
 	{"mounts and namespaces", "a new user namespace", CALL(unshare, CLONE_NEWUSER),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"mounts and namespaces", "a process in a new user namespace", FN(evil_new_userns_child),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	/* ---- privileges ---- */
 	{"privileges", "become another user", CALL(setresuid, 1000, 1000, 1000),
-		OUT("yy", "kkkkkk", "eyee")},
+		OUT("yy", "kkkkkkk", "eyeee")},
 	{"privileges", "become another group", CALL(setresgid, 1000, 1000, 1000),
-		OUT("yy", "kkkkkk", "eyee")},
-	{"privileges", "supplementary groups", CALL(setgroups, 0, 0), OUT("yy", "kkkkkk", "eyee")},
+		OUT("yy", "kkkkkkk", "eyeee")},
+	{"privileges", "supplementary groups", CALL(setgroups, 0, 0), OUT("yy", "kkkkkkk", "eyeee")},
 	{"privileges", "act on files as another user", CALL(setfsuid, 1000),
-		OUT("yy", "kkkykk", "yyyy")},
-	{"privileges", "take a capability", FN(evil_capset), OUT("yy", "kkkekk", "eeee")},
+		OUT("yy", "kkkykkk", "yyyyy")},
+	{"privileges", "take a capability", FN(evil_capset), OUT("yy", "kkkekkk", "eeeee")},
 	{"privileges", "change the rules for root", CALL(prctl, PR_SET_SECUREBITS, 0), NOBODY},
 	{"privileges", "become dumpable", CALL(prctl, PR_SET_DUMPABLE, 1),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"privileges", "raise a limit", FN(evil_limit_up), NOBODY},
 	{"privileges", "raise a limit, old call", FN(evil_setrlimit_up), NOBODY},
 	{"privileges", "a better priority", CALL(setpriority, PRIO_PROCESS, 0, -20), NOBODY},
 	{"privileges", "real-time scheduling", FN(evil_realtime), NOBODY},
 	{"privileges", "change the personality", CALL(personality, ADDR_NO_RANDOMIZE),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"privileges", "filter system calls with a listener", FN(evil_seccomp_listener),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	/* ---- the kernel's interfaces ---- */
 	{"kernel", "bpf", FN(evil_bpf), NOBODY},
-	{"kernel", "perf_event_open", FN(evil_perf), OUT("ee", "kkkkkk", "eeee")},
+	{"kernel", "perf_event_open", FN(evil_perf), OUT("ee", "kkkkkkk", "eeeee")},
 	{"kernel", "io_uring_setup", FN(evil_io_uring), NOBODY},
 	{"kernel", "userfaultfd", CALL(userfaultfd, 0), NOBODY},
 	{"kernel", "keyctl", CALL(keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_PROCESS_KEYRING, 1),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"kernel", "add_key",
 		CALL(add_key, P("user"), P("evil"), P("x"), 1, KEY_SPEC_PROCESS_KEYRING),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"kernel", "load a module",
 		CALL(init_module, P(buffer), sizeof(buffer), P("")), PAST(ENOEXEC),
 		NOBODY},
@@ -214,30 +214,30 @@ const struct evil_attempt evil_attempts[] = {
 	{"kernel", "I/O ports", CALL(ioperm, 0x80, 1, 1), NOBODY},
 	{"kernel", "all I/O ports", CALL(iopl, 3), NOBODY},
 	{"kernel", "segment descriptors", CALL(modify_ldt, 0, P(buffer), 16),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"kernel", "swap to a file", CALL(swapon, P("/evil/none"), 0), PAST(ENOENT), NOBODY},
 	{"kernel", "process accounting", CALL(acct, P("/evil/none")), PAST(ENOENT), NOBODY},
 	{"kernel", "set the clock", FN(evil_adjtime), NOBODY},
 	{"kernel", "set the host name", CALL(sethostname, P("evil"), 4), NOBODY},
 	{"kernel", "shared memory (System V)", CALL(shmget, IPC_PRIVATE, 4096, 0600),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"kernel", "message queues (System V)", CALL(msgget, IPC_PRIVATE, 0600),
-		OUT("yy", "kkkkkk", "yyyy")},
-	{"kernel", "calls of 32-bit programs", FN(evil_i386), OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
+	{"kernel", "calls of 32-bit programs", FN(evil_i386), OUT("yy", "kkkkkkk", "yyyyy")},
 	{"kernel", "calls of x32 programs", .nr = 0x40000000 | __NR_getpid,
-		OUT("--", "kkkkkk", "----")},
+		OUT("--", "kkkkkkk", "-----")},
 	/* ---- memory ---- */
 	{"memory", "memory to write code into", FN(evil_exec_memory), SINCE_MDWE, NOBODY},
 	{"memory", "make written memory code", FN(evil_memory_made_code), SINCE_MDWE, NOBODY},
 	{"memory", "map a program that leaked",
 		CALL(mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, EVIL_FILE_FD, 0),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"memory", "map a file that leaked",
 		CALL(mmap, 0, 4096, PROT_READ, MAP_SHARED, EVIL_FILE_FD, 0),
-		OUT("yy", "kkkkkk", "yyyy")},
+		OUT("yy", "kkkkkkk", "yyyyy")},
 	{"memory", "share equal pages with others (KSM)",
 		CALL(madvise, P(buffer), 0, MADV_MERGEABLE), PAST(EINVAL),
-		OUT("--", "kkkkkk", "----")},
+		OUT("--", "kkkkkkk", "-----")},
 	{"memory", "lock all memory", CALL(mlockall, MCL_FUTURE), NOBODY},
 	/* ---- ioctl: what a filter sees, the number ---- */
 	{"ioctl", "type into a terminal (TIOCSTI)", CALL(ioctl, EVIL_TTY_FD, TIOCSTI, P("x")),
@@ -246,31 +246,31 @@ const struct evil_attempt evil_attempts[] = {
 		CALL(ioctl, EVIL_TTY_FD, 0x7777777700000000l | TIOCSTI, P("x")),
 		NOBODY},
 	{"ioctl", "TIOCLINUX", CALL(ioctl, -1, TIOCLINUX, P(buffer)), PAST(EBADF),
-		OUT("--", "kkkkkk", "----")},
+		OUT("--", "kkkkkkk", "-----")},
 	{"ioctl", "KVM_CREATE_VM", CALL(ioctl, -1, KVM_CREATE_VM, 0), PAST(EBADF),
-		OUT("--", "kkkkkk", "----")},
+		OUT("--", "kkkkkkk", "-----")},
 	{"ioctl", "KVM_SET_USER_MEMORY_REGION",
 		CALL(ioctl, -1, KVM_SET_USER_MEMORY_REGION, P(buffer)), PAST(EBADF),
-		OUT("--", "kkkkkk", "----")},
+		OUT("--", "kkkkkkk", "-----")},
 	{"ioctl", "KVM_CREATE_DEVICE", CALL(ioctl, -1, KVM_CREATE_DEVICE, P(buffer)), PAST(EBADF),
-		OUT("--", "kkkkkk", "----")},
-	{"ioctl", "KVM_RUN", CALL(ioctl, -1, KVM_RUN, 0), PAST(EBADF), OUT("--", "ykykkk", "----")},
+		OUT("--", "kkkkkkk", "-----")},
+	{"ioctl", "KVM_RUN", CALL(ioctl, -1, KVM_RUN, 0), PAST(EBADF), OUT("--", "ykykkkk", "-----")},
 	{"ioctl", "KVM_IOEVENTFD", CALL(ioctl, -1, KVM_IOEVENTFD, P(buffer)), PAST(EBADF),
-		OUT("--", "yyykkk", "----")},
+		OUT("--", "yyykkkk", "-----")},
 	{"ioctl", "KVM_IRQFD", CALL(ioctl, -1, KVM_IRQFD, P(buffer)), PAST(EBADF),
-		OUT("--", "yyykkk", "----")},
+		OUT("--", "yyykkkk", "-----")},
 	{"ioctl", "TUNSETIFF", CALL(ioctl, -1, TUNSETIFF, P(buffer)), PAST(EBADF),
-		OUT("--", "kkkkkk", "----")},
+		OUT("--", "kkkkkky", "-----")},
 	{"ioctl", "TUNSETPERSIST", CALL(ioctl, -1, TUNSETPERSIST, 1), PAST(EBADF),
-		OUT("--", "kkkkkk", "----")},
+		OUT("--", "kkkkkkk", "-----")},
 	{"ioctl", "TUNSETOFFLOAD", CALL(ioctl, -1, TUNSETOFFLOAD, 0), PAST(EBADF),
-		OUT("--", "ykykkk", "----")},
+		OUT("--", "ykykkky", "-----")},
 	{"ioctl", "flags of a file (FS_IOC_SETFLAGS)",
 		CALL(ioctl, -1, FS_IOC_SETFLAGS, P(buffer)), PAST(EBADF),
-		OUT("--", "kkkkkk", "----")},
+		OUT("--", "kkkkkkk", "-----")},
 	{"ioctl", "a disk's read-only flag (BLKROSET)",
 		CALL(ioctl, -1, BLKROSET, P(buffer)), PAST(EBADF),
-		OUT("--", "kkkkkk", "----")},
+		OUT("--", "kkkkkkk", "-----")},
 };
 /* clang-format on */
 
@@ -314,7 +314,7 @@ char evil_combine(char with, char without)
 
 char evil_expected(const struct evil_attempt *a, enum evil_stage stage, bool filter)
 {
-	static const unsigned char alone[EVIL_CAGED] = {0, 0, 0, 1, 2, 3};
+	static const unsigned char alone[EVIL_CAGED] = {0, 0, 0, 1, 2, 3, 4};
 
 	if (stage == EVIL_FREE) {
 		return a->before[0] == EVIL_UNTOLD ? EVIL_UNTOLD : EVIL_CAN;
@@ -337,6 +337,7 @@ const char *evil_stage_name(enum evil_stage stage)
 		[EVIL_FS_FINAL] = "fs, final",
 		[EVIL_SHIM_FINAL] = "shim, final",
 		[EVIL_PROXY_FINAL] = "proxy, final",
+		[EVIL_NET_FINAL] = "net, final",
 	};
 
 	return names[stage];
@@ -362,9 +363,9 @@ static const char *word(char outcome)
 
 static void print_row(const struct evil_attempt *a)
 {
-	const char cells[] = {a->before[0], a->caged[0],  a->caged[1], a->caged[2],
-			      a->alone[0],  a->before[1], a->caged[3], a->alone[1],
-			      a->caged[4],  a->alone[2],  a->caged[5], a->alone[3]};
+	const char cells[] = {a->before[0], a->caged[0], a->caged[1], a->caged[2], a->alone[0],
+			      a->before[1], a->caged[3], a->alone[1], a->caged[6], a->alone[4],
+			      a->caged[4],  a->alone[2], a->caged[5], a->alone[3]};
 
 	printf("| %s |", a->name);
 	for (size_t i = 0; i < sizeof(cells); i++) {
@@ -378,12 +379,12 @@ void evil_print_doc(void)
 	const char *group = "";
 
 	printf("| | vmm: mounts | final | started | vcpu | *alone* | fs: tree | final | *alone* "
-	       "| shim: final | *alone* | proxy: final | *alone* |\n"
-	       "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+	       "| net: final | *alone* | shim: final | *alone* | proxy: final | *alone* |\n"
+	       "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
 	for (size_t i = 0; i < evil_n_attempts; i++) {
 		if (strcmp(group, evil_attempts[i].group) != 0) {
 			group = evil_attempts[i].group;
-			printf("| **%s** | | | | | | | | | | | | |\n", group);
+			printf("| **%s** | | | | | | | | | | | | | | |\n", group);
 		}
 		print_row(&evil_attempts[i]);
 	}

@@ -31,6 +31,7 @@ enum evil_stage {
 	EVIL_FS_FINAL,	  /* after sbx_stage_fs_final() */
 	EVIL_SHIM_FINAL,  /* after sbx_stage_shim_final() */
 	EVIL_PROXY_FINAL, /* after sbx_stage_proxy_final() */
+	EVIL_NET_FINAL,	  /* after sbx_stage_net_final() */
 	EVIL_STAGES,
 };
 
@@ -44,8 +45,8 @@ enum evil_stage {
 #define EVIL_UNTOLD   '-' /* this shows only what a filter does */
 
 #define EVIL_BEFORE 2u /* stages without a filter: EVIL_VMM_MOUNTS, EVIL_FS_TREE */
-#define EVIL_CAGED  6u /* those with one: EVIL_VMM_FINAL ... EVIL_PROXY_FINAL */
-#define EVIL_ALONE  4u /* without the filter: vmm, fs, shim, proxy */
+#define EVIL_CAGED  7u /* those with one: EVIL_VMM_FINAL ... EVIL_NET_FINAL */
+#define EVIL_ALONE  5u /* without the filter: vmm, fs, shim, proxy, net */
 
 /**
  * struct evil_attempt - one way out

@@ -58,6 +58,16 @@ static int stage_proxy(void)
 	return 0;
 }
 
+/* In a network namespace that isn't the host's: it stays there. */
+static int stage_net(void)
+{
+	if (unshare(CLONE_NEWNET) < 0) {
+		return -1;
+	}
+	STAGE(sbx_stage_net_final(&evil_vmm_user, &err));
+	return 0;
+}
+
 static int enter(const struct evil_place *p)
 {
 	switch (p->stage) {
@@ -70,19 +80,22 @@ static int enter(const struct evil_place *p)
 		return stage_shim();
 	case EVIL_PROXY_FINAL:
 		return stage_proxy();
+	case EVIL_NET_FINAL:
+		return stage_net();
 	default:
 		return stage_vmm(p->stage);
 	}
 }
 
-/* vmm and fs are forked into a pid namespace of their own, see launch_fork.c. */
+/* vmm, fs and net are forked into a pid namespace of their own, see launch_fork.c. */
 static void run_all(enum evil_stage stage, int landlock, bool filter, int *status)
 {
 	const struct evil_place p = {
 		.stage = stage,
 		.landlock = landlock,
 		.filter = filter,
-		.new_pid = stage != EVIL_FREE && stage < EVIL_SHIM_FINAL,
+		.new_pid =
+			(stage != EVIL_FREE && stage < EVIL_SHIM_FINAL) || stage == EVIL_NET_FINAL,
 		.enter = enter,
 	};
 
@@ -215,6 +228,7 @@ static void other_layers_hold_alone(void **state)
 	check_stage(EVIL_FS_FINAL, false);
 	check_stage(EVIL_SHIM_FINAL, false);
 	check_stage(EVIL_PROXY_FINAL, false);
+	check_stage(EVIL_NET_FINAL, false);
 }
 
 /* ---- for a person ---- */
@@ -227,7 +241,7 @@ static const struct column {
 	{EVIL_VMM_FINAL, true},	  {EVIL_VMM_STARTED, true},  {EVIL_VCPU, true},
 	{EVIL_PROXY_FINAL, true}, {EVIL_PROXY_FINAL, false}, {EVIL_FS_FINAL, true},
 	{EVIL_SHIM_FINAL, true},  {EVIL_VMM_STARTED, false}, {EVIL_FS_FINAL, false},
-	{EVIL_SHIM_FINAL, false},
+	{EVIL_SHIM_FINAL, false}, {EVIL_NET_FINAL, true},    {EVIL_NET_FINAL, false},
 };
 
 static const char *cell(int status)

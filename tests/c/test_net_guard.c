@@ -131,6 +131,7 @@ static int try_build(struct ap_net *n)
 	n->n_links = 2;
 	memcpy(n->links[0].mac, other_mac, 6);
 	memcpy(n->links[1].mac, mac, 6);
+	n->links[1].slot = 1;
 	return net_guard_build(n, 1, egress, UPLINK, filters);
 }
 

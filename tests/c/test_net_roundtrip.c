@@ -33,6 +33,45 @@ struct fixture {
 	struct net_scan b;
 };
 
+/* --- devices: taps, the ones that were made last */
+
+static unsigned device[2]; /* interface index */
+static unsigned plugged;
+static unsigned n_bound;
+static unsigned n_unbound;
+
+int __wrap_netdev_find(uint32_t slot, char name[IF_NAMESIZE]);
+int __wrap_netdev_bind(uint32_t slot);
+int __wrap_netdev_unbind(uint32_t slot);
+
+int __wrap_netdev_find(uint32_t slot, char name[IF_NAMESIZE])
+{
+	return slot < 2 && (plugged & 1u << slot) && if_indextoname(device[slot], name) ? 0
+											: -ENODEV;
+}
+
+int __wrap_netdev_bind(uint32_t slot)
+{
+	n_bound++;
+	plugged |= 1u << slot;
+	return 0;
+}
+
+/* The interface ends with its driver. */
+int __wrap_netdev_unbind(uint32_t slot)
+{
+	char name[IF_NAMESIZE];
+	char command[64];
+
+	n_unbound++;
+	if (__wrap_netdev_find(slot, name) == 0) {
+		snprintf(command, sizeof(command), "ip link del %s", name);
+		assert_int_equal(system(command), 0);
+	}
+	plugged &= ~(1u << slot);
+	return 0;
+}
+
 /* A tap called @name in the present namespace, with a fixed address. */
 static int tap_make(const char *name, const uint8_t mac[6])
 {
@@ -66,6 +105,7 @@ static int namespace_make(struct fixture *f)
 		if (f->tap[i] < 0) {
 			return -1;
 		}
+		device[i] = if_nametoindex(name);
 	}
 	return 0;
 }
@@ -98,9 +138,15 @@ static void apply(const struct ap_net *net)
 
 static int setup(void **state)
 {
+	static const struct ap_net nothing;
 	struct fixture *f = calloc(1, sizeof(*f));
+	struct fail fail = {0};
 
+	plugged = 0;
+	assert_int_equal(netcfg_apply(&nothing, &fail), 0); /* as after the boot of a machine */
 	f->can = namespace_make(f) == 0;
+	plugged = 3;
+	n_bound = n_unbound = 0;
 	*state = f;
 	return 0;
 }
@@ -295,16 +341,19 @@ static void test_what_is_wrong_is_named(void **state)
 	n = (struct ap_net){.n_links = 1};
 	n.links[0] = (struct ap_link){.name = "net7", .mtu = 1500, .flags = AP_L_UP};
 	refuse(&n, "network device 0 is not 'net7'");
-	memcpy(n.links[0].mac, mac_of[0], 6);
+	memcpy(n.links[0].mac, mac_of[1], 6);
+	n.links[0].slot = 1;
 	n.n_routes = 1;
-	n.routes[0] = (struct ap_route){.family = 4,
+	n.routes[0] = (struct ap_route){.link = 1,
+					.family = 4,
 					.type = 1,
 					.flags = AP_R_GATEWAY,
 					.table = 254,
 					.gateway = {10, 0, 0, 1}};
 	refuse(&n, "add route to 0.0.0.0/0 over 'net7'");
-	n.n_links = 3;
-	refuse(&n, "find network device");
+	n.n_links = 2;
+	n.links[1] = (struct ap_link){.slot = 2, .name = "net8", .mtu = 1500};
+	refuse(&n, "find network device 2");
 }
 
 /* A VM's tap in the namespace is no interface of the container. */
@@ -318,21 +367,159 @@ static void test_a_tap_of_ours_is_seen(void **state)
 	if (!f->can) {
 		skip();
 	}
-	assert_no_error(net_tap_open(&tap, 3, &err), err);
+	nl = nl_socket_alloc();
+	assert_return_code(nl_connect(nl, NETLINK_ROUTE), errno);
+	assert_no_error(net_tap_open(&tap, nl, 3, &err), err);
 	assert_int_equal(tap.n_queues, 3);
 	assert_string_equal(tap.name, "volt0");
 	assert_int_equal(tap.ifindex, if_nametoindex("volt0"));
-	nl = nl_socket_alloc();
-	assert_return_code(nl_connect(nl, NETLINK_ROUTE), errno);
 	assert_no_error(net_scan_links(nl, &f->a, &err), err);
 	assert_int_equal(f->a.net.n_links, 2);
 	assert_string_equal(f->a.taken, "volt0");
 	net_tap_close(&tap);
 	assert_no_error(net_scan_links(nl, &f->a, &err), err);
 	assert_string_equal(f->a.taken, ""); /* it went with its descriptors */
-	nl_socket_free(nl);
-	assert_int_equal(net_tap_open(&tap, 0, &err), -EINVAL);
+	assert_int_equal(net_tap_open(&tap, nl, 0, &err), -EINVAL);
 	net_tap_close(&tap);
+	nl_socket_free(nl);
+}
+
+/* Descriptors whose tap was removed make another one. */
+static void test_descriptors_make_a_tap_again(void **state)
+{
+	struct fixture *f = *state;
+	struct vr_err err = VR_ERR_INIT;
+	struct net_tap tap, again;
+	struct nl_sock *nl = nl_socket_alloc();
+	unsigned was;
+
+	if (!f->can) {
+		nl_socket_free(nl);
+		skip();
+	}
+	assert_return_code(nl_connect(nl, NETLINK_ROUTE), errno);
+	assert_no_error(net_tap_open(&tap, nl, 2, &err), err);
+	was = if_nametoindex(tap.name);
+	net_tap_remove(&tap, nl);
+	assert_int_equal(if_nametoindex(tap.name), 0);
+	assert_no_error(net_tap_make(&again, nl, tap.fd, 2, &err), err);
+	assert_int_not_equal(again.ifindex, was);
+	assert_int_equal(again.ifindex, if_nametoindex(again.name));
+	net_tap_remove(&again, nl);
+	net_tap_remove(&again, nl); /* gone already: fine */
+	net_tap_close(&again);
+	nl_socket_free(nl);
+}
+
+/* --- a network that changes ------------------------------------------------------------------ */
+
+static bool on_output(const char *command, const char *text)
+{
+	char buf[4096];
+	FILE *p = popen(command, "r");
+	size_t n = p ? fread(buf, 1, sizeof(buf) - 1, p) : 0;
+
+	buf[n] = '\0';
+	assert_non_null(p);
+	(void)pclose(p);
+	return strstr(buf, text) != NULL;
+}
+
+/* A second network comes, with routes through the first one's names and its own, and goes again. */
+static void test_networks_come_and_go(void **state)
+{
+	static struct ap_net one, two;
+	struct fixture *f = *state;
+
+	if (!f->can) {
+		skip();
+	}
+	one = (struct ap_net){.n_links = 1, .n_addrs = 1, .n_routes = 1};
+	one.links[0] = (struct ap_link){.slot = 0, .name = "net0", .mtu = 1500, .flags = AP_L_UP};
+	memcpy(one.links[0].mac, mac_of[0], 6);
+	one.addrs[0] =
+		(struct ap_addr){.link = 0, .family = 4, .prefix = 24, .addr = {10, 1, 0, 2}};
+	one.routes[0] = (struct ap_route){.link = 0,
+					  .family = 4,
+					  .flags = AP_R_GATEWAY,
+					  .type = 1,
+					  .protocol = 3,
+					  .table = 254,
+					  .gateway = {10, 1, 0, 1}};
+	two = one;
+	two.n_links = 2;
+	two.links[1] = (struct ap_link){.slot = 1, .name = "net1", .mtu = 1400, .flags = AP_L_UP};
+	memcpy(two.links[1].mac, mac_of[1], 6);
+	two.n_addrs = 2;
+	two.addrs[1] =
+		(struct ap_addr){.link = 1, .family = 4, .prefix = 24, .addr = {10, 2, 0, 2}};
+	two.n_routes = 2;
+	two.routes[1] = (struct ap_route){.link = 1,
+					  .family = 4,
+					  .flags = AP_R_GATEWAY,
+					  .type = 1,
+					  .protocol = 3,
+					  .table = 254,
+					  .prefix = 16,
+					  .dst = {192, 168},
+					  .gateway = {10, 2, 0, 1}};
+	apply(&one);
+	assert_int_equal(n_bound, 0);		/* it was there at boot */
+	sh("ip addr add 10.9.0.1/24 dev net0"); /* the workload's own */
+	plugged &= ~2u;
+	apply(&two);
+	assert_int_equal(n_bound, 1);
+	assert_true(on_output("ip addr show net1", "10.2.0.2/24"));
+	assert_true(on_output("ip route", "192.168.0.0/16 via 10.2.0.1 dev net1"));
+	assert_true(on_output("ip link show net1", "mtu 1400"));
+	/* The first one's address changes: the route that the kernel drops with it is back. */
+	two.addrs[0].addr[3] = 7;
+	apply(&two);
+	assert_true(on_output("ip addr show net0", "10.1.0.7/24"));
+	assert_false(on_output("ip addr show net0", "10.1.0.2/24"));
+	assert_true(on_output("ip addr show net0", "10.9.0.1/24"));
+	assert_true(on_output("ip route", "default via 10.1.0.1 dev net0"));
+	/* A route alone. */
+	two.n_routes = 1;
+	apply(&two);
+	assert_false(on_output("ip route", "192.168.0.0/16"));
+	/* A name alone, while it is up. */
+	two.links[1].name = "other";
+	apply(&two);
+	assert_true(on_output("ip addr show other", "10.2.0.2/24"));
+	/* And it goes. */
+	apply(&one);
+	assert_int_equal(n_unbound, 1);
+	assert_true(on_output("ip addr show net0", "10.1.0.2/24"));
+	assert_int_equal(if_nametoindex("other"), 0);
+}
+
+/* What failed is made up for by the next one that works. */
+static void test_a_failure_is_made_up_for(void **state)
+{
+	static struct ap_net n;
+	struct fixture *f = *state;
+
+	if (!f->can) {
+		skip();
+	}
+	n = (struct ap_net){.n_links = 1, .n_addrs = 1, .n_routes = 1};
+	n.links[0] = (struct ap_link){.slot = 0, .name = "net0", .mtu = 1500, .flags = AP_L_UP};
+	memcpy(n.links[0].mac, mac_of[0], 6);
+	n.addrs[0] = (struct ap_addr){.link = 0, .family = 4, .prefix = 24, .addr = {10, 1, 0, 2}};
+	n.routes[0] = (struct ap_route){.link = 0,
+					.family = 4,
+					.flags = AP_R_GATEWAY,
+					.type = 1,
+					.protocol = 3,
+					.table = 254,
+					.gateway = {172, 16, 0, 1}};
+	refuse(&n, "add route to 0.0.0.0/0");
+	n.routes[0].gateway[0] = 10;
+	n.routes[0].gateway[1] = 1;
+	apply(&n);
+	assert_true(on_output("ip route", "default via 10.1.0.1 dev net0"));
+	assert_true(on_output("ip addr show net0", "10.1.0.2/24"));
 }
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -345,6 +532,9 @@ int main(void)
 		T(test_names_move),
 		T(test_what_is_wrong_is_named),
 		T(test_a_tap_of_ours_is_seen),
+		T(test_descriptors_make_a_tap_again),
+		T(test_networks_come_and_go),
+		T(test_a_failure_is_made_up_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@
  *                      written to the file VOLT_EVIL_OUT at the end of the command,
  *                      "ok" or "not ok" first, and the container lives on.
  *   VOLT_EVIL=vmm      the role itself opens a file as soon as it is caged; likewise fs (a
- *                      socket), shim, vcpu. What came of it is written to that file.
+ *                      socket), net, shim, vcpu. What came of it is written to that file.
  *   VOLT_EVIL=reason   the vmm, when it has to tell why the container ended badly, writes a
  *                      megabyte into each file that it holds, and then tells as much as its
  *                      shim's socket takes.
@@ -37,7 +37,7 @@
 #include "sandbox/fds.h"
 #include "sandbox/sandbox.h"
 
-#define PLACES_MAX 16
+#define PLACES_MAX 20
 #define KEEP_MAX   300
 #define FDS_MAX	   1024 /* of the vmm, see sandbox.c */
 
@@ -45,11 +45,13 @@ int __real_sbx_stage_vmm_mounts(struct vr_err *err);
 int __real_sbx_stage_vmm_started(struct vr_err *err);
 int __real_sbx_stage_fs_final(const struct sbx_fs_tree *tree, struct vr_err *err);
 int __real_sbx_stage_shim_final(struct vr_err *err);
+int __real_sbx_stage_net_final(const struct sbx_user *user, struct vr_err *err);
 int __real_sbx_close_fds(const int *keep, size_t n);
 int __wrap_sbx_stage_vmm_mounts(struct vr_err *err);
 int __wrap_sbx_stage_vmm_started(struct vr_err *err);
 int __wrap_sbx_stage_fs_final(const struct sbx_fs_tree *tree, struct vr_err *err);
 int __wrap_sbx_stage_shim_final(struct vr_err *err);
+int __wrap_sbx_stage_net_final(const struct sbx_user *user, struct vr_err *err);
 int __real_role_report_read(int report_fd, const char *role, int timeout_ms, struct vr_err *err);
 int __wrap_role_report_read(int report_fd, const char *role, int timeout_ms, struct vr_err *err);
 int __real_sbx_stage_proxy_final(pid_t shim, struct vr_err *err);
@@ -92,6 +94,9 @@ static int enter(const struct evil_place *p)
 	}
 	if (p->stage == EVIL_SHIM_FINAL) {
 		return __real_sbx_stage_shim_final(&err);
+	}
+	if (p->stage == EVIL_NET_FINAL) {
+		return __real_sbx_stage_net_final(&evil_vmm_user, &err);
 	}
 	if (p->stage == EVIL_PROXY_FINAL) {
 		return __real_sbx_stage_proxy_final(proxied, &err);
@@ -189,6 +194,20 @@ int __wrap_sbx_stage_shim_final(struct vr_err *err)
 	}
 	rc = __real_sbx_stage_shim_final(err);
 	if (rc == 0 && is_wanted("shim")) {
+		try_once();
+	}
+	return rc;
+}
+
+int __wrap_sbx_stage_net_final(const struct sbx_user *user, struct vr_err *err)
+{
+	int rc;
+
+	if (is_wanted("all")) {
+		run_with_and_without_landlock(EVIL_NET_FINAL);
+	}
+	rc = __real_sbx_stage_net_final(user, err);
+	if (rc == 0 && is_wanted("net")) {
 		try_once();
 	}
 	return rc;

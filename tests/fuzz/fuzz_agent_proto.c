@@ -200,7 +200,8 @@ static void some_net(struct ap_net *n)
 {
 	n->n_links = rnd(3);
 	for (uint32_t i = 0; i < n->n_links; i++) {
-		n->links[i] = (struct ap_link){.name = "eth0", .mtu = 1500, .flags = AP_L_UP};
+		n->links[i] = (struct ap_link){
+			.slot = 4 * i + rnd(4), .name = "eth0", .mtu = 1500, .flags = AP_L_UP};
 	}
 	n->n_addrs = rnd(3);
 	n->n_routes = rnd(3);

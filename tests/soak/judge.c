@@ -109,7 +109,8 @@ static const char *judge_making(struct record *r, const struct around *around)
 	if (r->killed) {
 		model_step(op, A, A | G);
 		model_also(op, M_ANY & ~A, 0);
-		model_step(op, G, S | C | K);
+		/* what is being made may be somebody else's, and goes on */
+		model_step(op, G, S | C | K | (around->changing ? G : 0));
 		model_also(op, M_ANY & ~G, 0);
 		return NULL;
 	}
