@@ -24,6 +24,7 @@
 #define VA_CLONE_NEWIPC	     0x08000000ull
 #define VA_CLONE_NEWUSER     0x10000000ull
 #define VA_CLONE_NEWPID	     0x20000000ull
+#define VA_CLONE_NEWNET	     0x40000000ull
 #define VA_CLONE_INTO_CGROUP 0x200000000ull
 
 struct va_clone_args {

@@ -92,7 +92,8 @@ struct agent {
 	int signals;
 	int own_pid_ns;
 	int mounts;
-	int notify; /* datagrams of sd_notify(3), meant with AP_C_NOTIFY */
+	int notify;	     /* datagrams of sd_notify(3), meant with AP_C_NOTIFY */
+	uint8_t resolver[4]; /* where to be a name server; zeros: nowhere */
 	enum agent_state state;
 	bool frozen;
 	bool has_process;

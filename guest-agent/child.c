@@ -182,7 +182,8 @@ static int build(const struct child_args *a, struct fail *f)
 static int join(const struct child_args *a, struct fail *f)
 {
 	/* the pid namespace was joined by being cloned into it */
-	uint64_t flags = VA_CLONE_NEWNS | (a->ns & ~(AP_NS_PID | AP_NS_MOUNT));
+	uint64_t flags = VA_CLONE_NEWNS | (a->ns & ~(AP_NS_PID | AP_NS_MOUNT)) |
+			 (a->ns & AP_NS_USER ? VA_CLONE_NEWNET : 0);
 	int rc = sys_setns(TARGET_FD, flags);
 	int root;
 

@@ -292,13 +292,22 @@ static int open_cgroup(const struct ap_mount *m, uint32_t ns, struct fail *f)
 	return open_own(LAYOUT_CGROUP "/" LAYOUT_CONTAINER, m, f);
 }
 
-/* sysfs belongs to the network namespace, which a container's user namespace does not own. */
+/*
+ * sysfs belongs to the network namespace, which is the container's own where it has a user namespace. In
+ * one the kernel allows only what hides no more than the mount there is already: other options get that one.
+ */
 static int open_sysfs(const struct ap_mount *m, uint32_t ns, struct fail *f)
 {
-	if (ns & AP_NS_USER) {
+	struct fail first = {0};
+	int fd = mounts_new_fs("sysfs", "sysfs", m->data, m->ms_flags, &first);
+
+	if (fd == -EPERM && (ns & AP_NS_USER)) {
 		return open_own("/sys", m, f);
 	}
-	return mounts_new_fs("sysfs", "sysfs", m->data, m->ms_flags, f);
+	if (fd < 0) {
+		*f = first;
+	}
+	return fd;
 }
 
 static int open_mount(const struct ap_mount *m, uint32_t ns, struct fail *f)

@@ -9,6 +9,7 @@
 #include "netcfg.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,8 @@
 #include "netitem.h"
 #include "sys.h"
 
-#define INTERIM "volt%u" /* while one link still has the name another one shall get */
+#define INTERIM "volt%u"   /* while one link still has the name another one shall get */
+#define ARRIVAL "voltin%u" /* on its way between namespaces */
 
 /*
  * What the network is: a copy of the last request, and the interface on each slot. When that request
@@ -29,6 +31,10 @@ static struct ap_net now;
 static bool incomplete;
 static char now_names[AP_MAX_LINKS][AP_NET_NAME_MAX + 1];
 static int now_index[AP_MAX_LINKS];
+
+/* Where devices appear, and where the network is; -1: in the same namespace. See netcfg_enter(). */
+static int birth_ns = -1;
+static int home_ns = -1;
 
 static const struct ap_link *link_on(const struct ap_net *net, uint32_t slot)
 {
@@ -56,16 +62,65 @@ static bool same_link(const struct ap_link *a, const struct ap_link *b)
 
 /* --- links ----------------------------------------------------------------------------------- */
 
-/* On a slot that was empty at boot nobody has looked for a device yet. */
+static void link_begin(struct netcfg *c, int index, uint32_t flags, uint32_t change)
+{
+	const struct nl_ifinfo h = {.index = index, .flags = flags, .change = change};
+
+	nl_begin(&c->m, NL_NEWLINK, 0, &h, sizeof(h));
+}
+
+/* The interface of a device, where devices appear. On a slot that was empty nobody has looked yet. */
+static int look_for(uint32_t slot, struct ifreq *ifr)
+{
+	int rc = netdev_find(slot, ifr->ifr_name);
+
+	if (rc == -ENODEV) {
+		rc = netdev_bind(slot);
+		rc = rc < 0 ? rc : netdev_find(slot, ifr->ifr_name);
+	}
+	return rc;
+}
+
+/* From the present namespace to where the network is, under the name it shall not keep. */
+static int send_home(int nl, int sock, struct ifreq *ifr, uint32_t slot)
+{
+	struct netcfg c = {.nl = nl};
+
+	if (ioctl(sock, SIOCGIFINDEX, ifr) < 0) {
+		return -errno;
+	}
+	link_begin(&c, ifr->ifr_ifindex, 0, 0);
+	nl_put_u32(&c.m, NL_IFLA_NET_NS_FD, (uint32_t)home_ns);
+	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), ARRIVAL, slot);
+	nl_put_str(&c.m, NL_IFLA_IFNAME, ifr->ifr_name);
+	return nl_talk(c.nl, &c.m);
+}
+
+static int bring_home(uint32_t slot, struct ifreq *ifr)
+{
+	int nl, sock;
+	int rc = sys_setns(birth_ns, VA_CLONE_NEWNET);
+
+	if (rc < 0) {
+		return rc;
+	}
+	nl = nl_open();
+	sock = sys_rc(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	rc = look_for(slot, ifr);
+	rc = rc < 0 ? rc : send_home(nl, sock, ifr, slot);
+	sys_close(&nl);
+	sys_close(&sock);
+	if (sys_setns(home_ns, VA_CLONE_NEWNET) < 0) {
+		agent_die("lost the way back to the container's network");
+	}
+	return rc;
+}
+
 static int find_device(struct netcfg *c, const struct ap_link *l, struct fail *f)
 {
 	struct ifreq ifr = {0};
-	int rc = netdev_find(l->slot, ifr.ifr_name);
+	int rc = birth_ns >= 0 ? bring_home(l->slot, &ifr) : look_for(l->slot, &ifr);
 
-	if (rc == -ENODEV) {
-		rc = netdev_bind(l->slot);
-		rc = rc < 0 ? rc : netdev_find(l->slot, ifr.ifr_name);
-	}
 	if (rc < 0 || ioctl(c->sock, SIOCGIFINDEX, &ifr) < 0) {
 		return fail_set(f, "network", rc < 0 ? rc : -errno, "find network device %u",
 				l->slot);
@@ -79,13 +134,6 @@ static int find_device(struct netcfg *c, const struct ap_link *l, struct fail *f
 				l->name);
 	}
 	return 0;
-}
-
-static void link_begin(struct netcfg *c, int index, uint32_t flags, uint32_t change)
-{
-	const struct nl_ifinfo h = {.index = index, .flags = flags, .change = change};
-
-	nl_begin(&c->m, NL_NEWLINK, 0, &h, sizeof(h));
 }
 
 static int rename_link(struct netcfg *c, int index, const char *name)
@@ -296,4 +344,34 @@ int netcfg_apply(const struct ap_net *net, struct fail *f)
 	sys_close(&c.sock);
 	sys_close(&c.nl);
 	return rc;
+}
+
+static int loopback_up(void)
+{
+	struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	int s = sys_rc(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	int rc = s < 0 ? s : sys_rc(ioctl(s, SIOCSIFFLAGS, &ifr));
+
+	sys_close(&s);
+	return rc;
+}
+
+int netcfg_enter(int ns, struct fail *f)
+{
+	static struct ap_net net;
+	int rc;
+
+	birth_ns = sys_rc(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+	home_ns = ns;
+	rc = birth_ns < 0 ? birth_ns : sys_setns(ns, VA_CLONE_NEWNET);
+	rc = rc < 0 ? rc : loopback_up();
+	if (rc < 0) {
+		return fail_set(f, "network", rc, "enter the container's network namespace");
+	}
+	/* All over again: addresses and routes don't survive the move. */
+	net = now;
+	now = (struct ap_net){0};
+	memset(now_index, 0, sizeof(now_index));
+	return net.n_links + net.n_addrs + net.n_routes + net.n_rules > 0 ? netcfg_apply(&net, f)
+									  : 0;
 }

@@ -24,4 +24,15 @@
  */
 int netcfg_apply(const struct ap_net *net, struct fail *f) __attribute__((warn_unused_result));
 
+/**
+ * netcfg_enter() - the network, and the agent with it, move into another network namespace
+ * @ns: descriptor of it; kept
+ *
+ * For a container with a user namespace: there its root has power over the network, as outside of a
+ * VM. Devices that come later make their first appearance in the old one, and follow. Once.
+ *
+ * Return: 0 or -errno with @f.
+ */
+int netcfg_enter(int ns, struct fail *f) __attribute__((warn_unused_result));
+
 #endif /* AGENT_NETCFG_H */

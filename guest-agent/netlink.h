@@ -43,6 +43,7 @@
 #define NL_IFLA_MTU	       4u
 #define NL_IFLA_TXQLEN	       13u
 #define NL_IFLA_AF_SPEC	       26u
+#define NL_IFLA_NET_NS_FD      28u
 #define NL_INET6_ADDR_GEN      8u
 #define NL_INET6_GEN_NONE      1u
 #define NL_IFA_ADDRESS	       1u

@@ -132,15 +132,11 @@ static int on_configure(struct agent *a, uint32_t id, struct fail *f)
 
 static int on_net(struct agent *a, uint32_t id, struct fail *f)
 {
-	static bool resolves; /* the resolver stays what it was at first */
-	int rc = netcfg_apply(&msg.net, f);
-
 	(void)id;
-	if (rc == 0 && msg.net.resolver[0] != 0 && !resolves) {
-		rc = dns_open(a, msg.net.resolver, f);
-		resolves = rc == 0;
+	if (a->state == ST_CONFIGURED) {
+		memcpy(a->resolver, msg.net.resolver, sizeof(a->resolver)); /* and stays that */
 	}
-	return rc;
+	return netcfg_apply(&msg.net, f);
 }
 
 static int on_create(struct agent *a, uint32_t id, struct fail *f)
@@ -162,6 +158,8 @@ static int on_create(struct agent *a, uint32_t id, struct fail *f)
 	rc = rc ? rc : cgroup_create(&a->cgroup, c, f);
 	rc = rc ? rc : devices_stage(c, f);
 	rc = rc ? rc : spawn_init(a, p, c, f);
+	/* where the container's network is by now */
+	rc = rc == 0 && a->resolver[0] != 0 ? dns_open(a, a->resolver, f) : rc;
 	if (rc) {
 		a->state = ST_STOPPED;
 		p->request = 0;

@@ -23,6 +23,7 @@
 #include "child.h"
 #include "hold.h"
 #include "layout.h"
+#include "netcfg.h"
 #include "sys.h"
 
 /**
@@ -225,10 +226,16 @@ static int adopt(struct agent *a, struct proc *p, const struct ap_process *spec,
 }
 
 /* A child that can't be served any more; its end is told by the request's reply alone. */
-static int disown(struct proc *p, int rc, struct fail *f)
+static int disown_silently(struct proc *p, int rc)
 {
 	(void)sys_pidfd_signal(p->pidfd, SIGKILL);
 	p->silent = true;
+	return rc;
+}
+
+static int disown(struct proc *p, int rc, struct fail *f)
+{
+	(void)disown_silently(p, rc);
 	return fail_set(f, "spawn", rc, "start process %u", p->id);
 }
 
@@ -297,11 +304,24 @@ static int write_map(pid_t pid, const char *file, const struct ap_idmap *map, ui
 	return n ? sys_write_file(-1, path, text) : 0;
 }
 
+/* A user namespace has power over the network only in one that was made with it. */
+static int network_move(pid_t pid, struct fail *f)
+{
+	char path[48];
+	int ns;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	ns = sys_rc(open(path, O_RDONLY | O_CLOEXEC));
+	return ns < 0 ? fail_set(f, "network", ns, "open the container's network namespace")
+		      : netcfg_enter(ns, f);
+}
+
 int spawn_init(struct agent *a, struct proc *p, const struct ap_container *c, struct fail *f)
 {
 	const struct ap_process *spec = c->flags & AP_C_HAS_PROCESS ? &c->process : NULL;
 	struct child_args args = {.c = c, .p = spec, .target = -1, .ns = c->namespaces};
 	uint64_t now = AP_NS_USER | AP_NS_PID | AP_NS_UTS | AP_NS_IPC;
+	uint64_t more = VA_CLONE_NEWNS | (c->namespaces & AP_NS_USER ? VA_CLONE_NEWNET : 0);
 	struct plumbing pl;
 	int rc;
 
@@ -314,7 +334,7 @@ int spawn_init(struct agent *a, struct proc *p, const struct ap_container *c, st
 	memcpy(args.fds, pl.child, sizeof(args.fds));
 	args.status = pl.status_child;
 	/* time and cgroup namespaces are entered by the child, when it is where it shall be */
-	rc = clone_child(a, p, (c->namespaces & now) | VA_CLONE_NEWNS, &args);
+	rc = clone_child(a, p, (c->namespaces & now) | more, &args);
 	if (rc < 0) {
 		plumbing_close(&pl);
 		return fail_set(f, "clone", rc, "clone the container's init");
@@ -323,6 +343,13 @@ int spawn_init(struct agent *a, struct proc *p, const struct ap_container *c, st
 	rc = a->mounts < 0 ? a->mounts : 0;
 	rc = rc ? rc : write_map(p->pid, "uid_map", c->uidmaps, c->n_uidmaps);
 	rc = rc ? rc : write_map(p->pid, "gid_map", c->gidmaps, c->n_gidmaps);
+	if (rc == 0 && (more & VA_CLONE_NEWNET)) {
+		rc = network_move(p->pid, f);
+		if (rc) {
+			plumbing_close(&pl);
+			return disown_silently(p, rc);
+		}
+	}
 	if (rc) {
 		plumbing_close(&pl);
 		return disown(p, rc, f);

@@ -35,6 +35,9 @@ bool sysctl_is_namespaced(const char *path, uint32_t ns)
 			}
 		}
 	}
+	if ((ns & AP_NS_USER) && strncmp(path, "net/", 4) == 0) {
+		return true; /* with a user namespace comes a network namespace */
+	}
 	return (ns & AP_NS_UTS) &&
 	       (strcmp(path, "kernel/domainname") == 0 || strcmp(path, "kernel/hostname") == 0);
 }

@@ -92,3 +92,29 @@ teardown() {
 	[ "$(stat -c %u "$BATS_TEST_TMPDIR/d/new")" = 0 ]
 	umount "$BATS_TEST_TMPDIR/d"
 }
+
+# podman makes its network between create and start. Its root has power over it, as outside of a VM: low
+# ports, raw sockets, addresses; and what comes later comes to where it is.
+@test "podman --uidmap with a network of one's own" {
+	ip netns add warmup && ip netns delete warmup
+	inventory > "$BATS_TEST_TMPDIR/inventory.before"
+	podman network create --subnet 10.79.0.0/24 n1
+	podman network create --subnet 10.80.0.0/24 n2
+	pod run -d --name u1 --uidmap 0:200000:65536 --network n1 --cap-add NET_RAW,NET_ADMIN --sysctl net.ipv4.ip_forward=1 \
+		localhost/own sh -c 'ip -o addr; ls /sys/class/net; cat /proc/sys/net/ipv4/ip_forward
+			ping -c 1 -W 20 10.79.0.1; ip addr add 10.99.0.1/32 dev lo; ip -o addr show lo
+			echo ready; while :; do nc -l -p 80 -e echo from-the-guest; done'
+	wait_for 60 logs_have u1 ready
+	wait_for 20 sh -c 'busybox nc -w 5 10.79.0.2 80 < /dev/null | grep -q from-the-guest'
+	say_run pod logs u1
+	[[ "$output" == *"eth0"*"inet 10.79.0.2/24"* ]]
+	[[ "$output" == *"eth0"$'\n'"lo"$'\n1\n'* ]]
+	[[ "$output" == *"1 packets received"* ]]
+	[[ "$output" == *"inet 10.99.0.1/32"* ]]
+	pod rm --force --time 0 u1
+	pod run -d --name u2 --uidmap 0:200000:65536 --network n1 localhost/own sleep 1000
+	pod network connect n2 u2
+	wait_for 5 sh -c 'podman --runtime "$0" exec u2 ip -o addr | grep -q "eth1.*inet 10.80.0.2/24"' "$VOLT"
+	pod rm --force --time 0 u2
+	podman network rm n1 n2
+}

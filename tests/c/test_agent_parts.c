@@ -227,7 +227,8 @@ static void sysctl_names(void **state)
 	assert_int_equal(sysctl_path("a.b", out, 3), -EINVAL);
 	assert_true(sysctl_is_namespaced("kernel/shmmax", AP_NS_IPC));
 	assert_false(sysctl_is_namespaced("kernel/shmmax", AP_NS_UTS));
-	assert_false(sysctl_is_namespaced("net/core/somaxconn", AP_NS_ALL));
+	assert_false(sysctl_is_namespaced("net/core/somaxconn", AP_NS_ALL & ~AP_NS_USER));
+	assert_true(sysctl_is_namespaced("net/core/somaxconn", AP_NS_USER)); /* its own network */
 	assert_true(sysctl_is_namespaced("kernel/domainname", AP_NS_UTS));
 }
 
