@@ -93,7 +93,8 @@ has_no_address() {
 @test "network connect and disconnect of a running container" {
 	podman network create --subnet 10.77.0.0/24 n1
 	podman network create --subnet 10.78.0.0/24 n2
-	serve srv --network n1
+	# An address by name: the engine goes on counting from the last network of this name.
+	serve srv --network n1 --ip 10.77.0.2
 	wait_for 60 answers 10.77.0.2 7000
 	pod network connect --ip 10.78.0.9 n2 srv
 	wait_for 5 answers 10.78.0.9 7000

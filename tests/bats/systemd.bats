@@ -65,7 +65,7 @@ start_manager() {
 	[[ "$cgroup" == /manager/*/volt-test.slice/volt-s1.scope || "$cgroup" == /manager/volt.slice/volt-test.slice/volt-s1.scope ]]
 	[ "$(cat "/sys/fs/cgroup$cgroup/cpu.weight")" = 79 ]
 	[ "$(cat "/sys/fs/cgroup$cgroup/memory.max")" -gt 134217728 ]
-	[ "$(wc -l < "/sys/fs/cgroup$cgroup/cgroup.procs")" = 3 ]
+	[ "$(wc -l < "/sys/fs/cgroup$cgroup/cgroup.procs")" = 4 ] # shim, vmm, fs and net
 	export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run
 	[ "$(systemctl --user show -p ActiveState --value volt-s1.scope)" = active ]
 	[ "$(systemctl --user show -p CollectMode --value volt-s1.scope)" = inactive-or-failed ]
