@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "accept.h"
 #include "dns.h"
 #include "notify.h"
 #include "sys.h"
@@ -125,6 +126,10 @@ static int dispatch(struct agent *a, const struct epoll_event *ev)
 		return 0;
 	case REF_DNS_HOST:
 		dns_answered(a, ev->events);
+		return 0;
+	case REF_LINK_GUEST:
+	case REF_LINK_HOST:
+		accept_event(ev->data.u64, ev->events);
 		return 0;
 	default:
 		on_proc_event(a, ev->data.u64, ev->events);

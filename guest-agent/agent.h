@@ -67,6 +67,7 @@ struct proc {
 	uint32_t n_rlimits;
 	struct ap_rlimit rlimits[AP_MAX_RLIMITS];
 	struct stream streams[AP_STREAMS]; /* 0 to 2, then passed descriptors */
+	uint32_t fds[AP_MAX_FDS];	   /* their kinds, 0 beyond them */
 };
 
 /* States of the container; bits, for the table of permitted requests. */
@@ -114,6 +115,8 @@ enum ref_kind {
 	REF_NOTIFY,
 	REF_DNS_GUEST,
 	REF_DNS_HOST,
+	REF_LINK_GUEST, /* connections of accept.h */
+	REF_LINK_HOST,
 	REF_COUNT
 };
 

@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "accept.h"
 #include "creds.h"
 #include "devices.h"
 #include "hooks.h"
@@ -100,6 +101,32 @@ static void place_fds(struct child_args *a)
 		}
 	}
 	(void)sys_close_range(FIXED_FDS, UINT_MAX);
+}
+
+/* Sockets in the place of listening ones of the host: in the container's network, which is there by now. */
+static int listen_all(const struct child_args *a, struct fail *f)
+{
+	for (uint32_t i = 0; a->p && i < a->p->n_fds; i++) {
+		int place = (int)(AP_STREAMS - AP_MAX_FDS + i);
+		int fd;
+
+		if (!AP_FD_IS_LISTEN(a->p->fds[i])) {
+			continue;
+		}
+		fd = accept_listen(a->p->fds[i], a->id, (uint32_t)place);
+		if (fd < 0) {
+			return fail_set(f, "listen", fd, "make a listening socket as descriptor %d",
+					place);
+		}
+		/* Those before it are all taken, so it isn't in the place of another one. */
+		if (fd == place ? fcntl(fd, F_SETFD, 0) < 0 : dup2(fd, place) < 0) {
+			return fail_set(f, "listen", -errno, "place descriptor %d", place);
+		}
+		if (fd != place) {
+			close(fd);
+		}
+	}
+	return 0;
 }
 
 static void reset_signals(void)
@@ -265,6 +292,9 @@ void child_main(struct child_args *a)
 	(void)setsid(); /* fails only for a session leader, which is what we want to be */
 	await('G', word, 2);
 	reset_signals();
+	if (listen_all(a, &f)) {
+		give_up(&f);
+	}
 	if (a->c ? build(a, &f) : join(a, &f)) {
 		give_up(&f);
 	}

@@ -32,6 +32,7 @@ struct child_fail {
  * @status: its end of the status socket
  * @target: pidfd of the container's init to join, else -1
  * @ns:     the container's AP_NS_*
+ * @id:     the process's
  */
 struct child_args {
 	const struct ap_container *c;
@@ -40,6 +41,7 @@ struct child_args {
 	int status;
 	int target;
 	uint32_t ns;
+	uint32_t id;
 };
 
 void child_main(struct child_args *args) __attribute__((noreturn));

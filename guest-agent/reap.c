@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "accept.h"
 #include "agent.h"
 #include "fail.h"
 #include "hold.h"
@@ -50,6 +51,7 @@ static void on_exit_of(struct agent *a, struct proc *p, int wstatus)
 	for (uint32_t i = 0; i < AP_STREAMS; i++) {
 		stream_finish(&p->streams[i]);
 	}
+	accept_finish(p->id);
 	if (p->id == 0) {
 		end_container(a);
 	}
@@ -76,7 +78,7 @@ static bool drained(const struct proc *p)
 			return false;
 		}
 	}
-	return true;
+	return !accept_is_open(p->id);
 }
 
 static void send_exit(struct agent *a, const struct proc *p)

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "accept.h"
 #include "agent.h"
 #include "devices.h"
 #include "dns.h"
@@ -35,6 +36,7 @@ static union {
 	struct ap_exec exec;
 	struct ap_signal signal;
 	struct ap_resize resize;
+	struct ap_accept accept;
 	struct ap_resources update;
 	struct ap_net net;
 } msg;
@@ -256,6 +258,17 @@ static int on_signal(struct agent *a, uint32_t id, struct fail *f)
 	return rc < 0 ? fail_set(f, "signal", rc, "signal %u", m->signo) : 0;
 }
 
+static int on_accept(struct agent *a, uint32_t id, struct fail *f)
+{
+	const struct ap_accept *m = &msg.accept;
+	const struct proc *p = proc_find(a, m->proc);
+	uint32_t kind =
+		p && p->phase != PROC_DEAD ? p->fds[m->stream - (AP_STREAMS - AP_MAX_FDS)] : 0;
+
+	(void)id;
+	return AP_FD_IS_LISTEN(kind) ? accept_connect(a, m, kind, f) : no_process(f, m->proc);
+}
+
 static int on_resize(struct agent *a, uint32_t id, struct fail *f)
 {
 	struct proc *p = proc_find(a, msg.resize.proc);
@@ -347,6 +360,7 @@ DECODER(start, start)
 DECODER(exec, exec)
 DECODER(signal, signal)
 DECODER(resize, resize)
+DECODER(accept, accept)
 DECODER(update, update)
 DECODER(net, net)
 
@@ -362,6 +376,7 @@ static const struct request {
 	{AP_MSG_START, ST_CREATED, decode_start, on_start},
 	{AP_MSG_EXEC, ST_ALIVE, decode_exec, on_exec},
 	{AP_MSG_SIGNAL, ST_ANY, decode_signal, on_signal},
+	{AP_MSG_ACCEPT, ST_ALIVE | ST_PAUSED, decode_accept, on_accept},
 	{AP_MSG_RESIZE, ST_ALIVE | ST_PAUSED, decode_resize, on_resize},
 	{AP_MSG_STATS, ST_ALIVE | ST_PAUSED | ST_STOPPED, ap_decode_empty, on_stats},
 	{AP_MSG_PS, ST_ALIVE | ST_PAUSED | ST_STOPPED, ap_decode_empty, on_ps},

@@ -108,7 +108,9 @@ static int make_stream(struct plumbing *pl, uint32_t port, uint32_t stream, enum
 static enum stream_kind kind_of(const struct ap_process *p, uint32_t stream)
 {
 	if (stream >= 3) {
-		return stream - 3 < p->n_fds ? (enum stream_kind)p->fds[stream - 3] : STREAM_NONE;
+		return stream - 3 < p->n_fds && !AP_FD_IS_LISTEN(p->fds[stream - 3])
+			       ? (enum stream_kind)p->fds[stream - 3]
+			       : STREAM_NONE;
 	}
 	if (p->flags & AP_P_TTY) {
 		return stream == 0 ? STREAM_TTY : STREAM_NONE;
@@ -212,6 +214,8 @@ static int adopt(struct agent *a, struct proc *p, const struct ap_process *spec,
 	p->status = pl->status;
 	pl->status = -1;
 	p->oom_before = cgroup_oom_kills(&a->cgroup);
+	memset(p->fds, 0, sizeof(p->fds));
+	memcpy(p->fds, spec ? spec->fds : p->fds, spec ? spec->n_fds * sizeof(p->fds[0]) : 0);
 	p->n_rlimits = spec ? spec->n_rlimits : 0;
 	for (uint32_t i = 0; i < p->n_rlimits; i++) {
 		p->rlimits[i] = spec->rlimits[i];
@@ -319,7 +323,8 @@ static int network_move(pid_t pid, struct fail *f)
 int spawn_init(struct agent *a, struct proc *p, const struct ap_container *c, struct fail *f)
 {
 	const struct ap_process *spec = c->flags & AP_C_HAS_PROCESS ? &c->process : NULL;
-	struct child_args args = {.c = c, .p = spec, .target = -1, .ns = c->namespaces};
+	struct child_args args = {
+		.c = c, .p = spec, .target = -1, .ns = c->namespaces, .id = p->id};
 	uint64_t now = AP_NS_USER | AP_NS_PID | AP_NS_UTS | AP_NS_IPC;
 	uint64_t more = VA_CLONE_NEWNS | (c->namespaces & AP_NS_USER ? VA_CLONE_NEWNET : 0);
 	struct plumbing pl;
@@ -376,7 +381,8 @@ static int clone_into(struct agent *a, struct proc *p, struct child_args *args)
 
 int spawn_exec(struct agent *a, struct proc *p, const struct ap_process *spec, struct fail *f)
 {
-	struct child_args args = {.p = spec, .target = a->procs[0].pidfd, .ns = a->namespaces};
+	struct child_args args = {
+		.p = spec, .target = a->procs[0].pidfd, .ns = a->namespaces, .id = p->id};
 	struct plumbing pl;
 	int rc = plumbing_make(&pl, p->id, spec, f);
 

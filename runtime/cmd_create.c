@@ -37,7 +37,7 @@ static int parse(const char *name, bool is_run, int argc, char **argv, struct cr
 		{"no-new-keyring", 0, OPT_IGNORED_SWITCH, NULL, "accepted, has no effect"},
 		{"no-subreaper", 0, OPT_IGNORED_SWITCH, NULL, "accepted, has no effect"},
 		{"preserve-fds", 0, OPT_COUNT, &preserve_fds,
-		 "pass this many descriptors from 3 on: pipes and connected sockets"},
+		 "pass this many descriptors from 3 on: pipes and stream sockets"},
 		/* Options of run only come last. */
 		{"detach", 'd', OPT_SWITCH, &out->detach, "return once the process runs"},
 		{"keep", 0, OPT_SWITCH, &out->keep, "don't delete the container when it has ended"},

@@ -25,7 +25,7 @@ static int parse(int argc, char **argv, struct exec_opts *o, struct vr_err *err)
 		{"cap", 'c', OPT_LIST, &o->caps, "one more capability"},
 		{"no-new-privs", 0, OPT_SWITCH, &o->no_new_privs, "set no_new_privs"},
 		{"preserve-fds", 0, OPT_COUNT, &preserve_fds,
-		 "pass this many descriptors from 3 on: pipes and connected sockets"},
+		 "pass this many descriptors from 3 on: pipes and stream sockets"},
 		{"process-label", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
 		{"apparmor", 0, OPT_STRING, &o->apparmor, "AppArmor profile of its shim"},
 		{"cgroup", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},

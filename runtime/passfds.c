@@ -2,8 +2,10 @@
 /* passfds.c - descriptors that a caller wants its process to inherit; see passfds.h */
 #include "passfds.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,18 +19,15 @@
 
 #define FIRST_FD 3
 
-static const char *kind_of_socket(int fd)
+static int socket_option(int fd, int option)
 {
 	socklen_t len = sizeof(int);
-	int listening = 0;
+	int value = 0;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening) {
-		return "a listening socket";
-	}
-	return "a socket that is no connected stream";
+	return getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 ? value : -1;
 }
 
-static const char *kind_of(int fd, const struct stat *st)
+static const char *kind_of(const struct stat *st)
 {
 	switch (st->st_mode & S_IFMT) {
 	case S_IFREG:
@@ -38,7 +37,7 @@ static const char *kind_of(int fd, const struct stat *st)
 	case S_IFIFO:
 		return "a pipe for both directions";
 	case S_IFSOCK:
-		return kind_of_socket(fd);
+		return "a socket that is no connected or listening stream";
 	case S_IFCHR:
 	case S_IFBLK:
 		return "a device";
@@ -47,17 +46,47 @@ static const char *kind_of(int fd, const struct stat *st)
 	}
 }
 
-static bool is_connected_stream(int fd)
+/* Return: AP_FD_LISTEN(), 0 for a family that has no loopback */
+static uint32_t listening_kind(int fd)
 {
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(int), peer_len = sizeof(peer);
-	int type = 0;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_storage room;
+	} at = {.any = {.sa_family = AF_UNSPEC}};
+	socklen_t len = sizeof(at);
 
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM &&
-	       getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0;
+	if (getsockname(fd, &at.any, &len) < 0) {
+		return 0;
+	}
+	switch (at.any.sa_family) {
+	case AF_UNIX:
+		return AP_FD_LISTEN(0, 0);
+	case AF_INET:
+		return AP_FD_LISTEN(4, ntohs(at.in.sin_port));
+	case AF_INET6:
+		return AP_FD_LISTEN(6, ntohs(at.in6.sin6_port));
+	default:
+		return 0;
+	}
 }
 
-/* Return: enum ap_fd, 0 for what can't be passed */
+static uint32_t socket_kind(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	if (socket_option(fd, SO_TYPE) != SOCK_STREAM) {
+		return 0;
+	}
+	if (socket_option(fd, SO_ACCEPTCONN) == 1) {
+		return listening_kind(fd);
+	}
+	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0 ? AP_FD_BOTH : 0;
+}
+
+/* Return: enum ap_fd or AP_FD_LISTEN(), 0 for what can't be passed */
 static uint32_t pass_kind(int fd, const struct stat *st, int flags)
 {
 	if (S_ISFIFO(st->st_mode)) {
@@ -65,7 +94,7 @@ static uint32_t pass_kind(int fd, const struct stat *st, int flags)
 		       : (flags & O_ACCMODE) == O_WRONLY ? AP_FD_OUT
 							 : 0;
 	}
-	return S_ISSOCK(st->st_mode) && is_connected_stream(fd) ? AP_FD_BOTH : 0;
+	return S_ISSOCK(st->st_mode) ? socket_kind(fd) : 0;
 }
 
 static int take_one(int fd, const char *why, struct passfds *out, struct vr_err *err)
@@ -84,14 +113,14 @@ static int take_one(int fd, const char *why, struct passfds *out, struct vr_err 
 		return vr_err_set(
 			err, ENOTSUP,
 			"%s: descriptor %d is %s of the host, which can't be passed into a "
-			"microVM; pipes and connected stream sockets can, files as bind mounts",
-			why, fd, kind_of(fd, &st));
+			"microVM; pipes and stream sockets can, files as bind mounts",
+			why, fd, kind_of(&st));
 	}
-	out->rfd[i] = out->kind[i] & AP_FD_IN ? fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD) : -1;
-	out->wfd[i] = out->kind[i] & AP_FD_OUT ? fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD) : -1;
+	out->rfd[i] = passfds_reads(out->kind[i]) ? fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD) : -1;
+	out->wfd[i] = passfds_writes(out->kind[i]) ? fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD) : -1;
 	out->n++;
-	if (((out->kind[i] & AP_FD_IN) && out->rfd[i] < 0) ||
-	    ((out->kind[i] & AP_FD_OUT) && out->wfd[i] < 0)) {
+	if ((passfds_reads(out->kind[i]) && out->rfd[i] < 0) ||
+	    (passfds_writes(out->kind[i]) && out->wfd[i] < 0)) {
 		return vr_err_sys(err, errno, "%s: duplicate descriptor %d", why, fd);
 	}
 	if (S_ISFIFO(st.st_mode)) {

@@ -5,8 +5,9 @@
  * `--preserve-fds N` means descriptors 3 and up; socket activation (LISTEN_FDS) puts its own
  * before them. They are objects of the host's kernel, which a process in a microVM can't have. But
  * pipes and connected stream sockets are nothing but bytes: those become streams, as stdin and
- * stdout are, with a pipe or a socket of the guest at the other end. Everything else is refused, by
- * what it is, instead of being silently closed.
+ * stdout are, with a pipe or a socket of the guest at the other end. A listening stream socket has
+ * one of the same family in the guest, and each connection to it becomes such a stream. Everything
+ * else is refused, by what it is, instead of being silently closed.
  *
  * Uses: base. Used by: cmd_create, cmd_exec, launch, exec.
  */
@@ -18,9 +19,9 @@
 
 /**
  * struct passfds - what is to be passed, as descriptors 3, 4, ... of the process
- * @kind: enum ap_fd
+ * @kind: enum ap_fd, or AP_FD_LISTEN()
  * @rfd:  to read what goes to the guest, -1 for none; @wfd: to write what comes from it. Two
- *        descriptors also for a socket. Close-on-exec, owned.
+ *        descriptors also for a connected socket; of a listening one just @rfd. Close-on-exec, owned.
  * @n_listen: how many of them, the first ones, are what LISTEN_FDS names
  */
 struct passfds {
@@ -58,6 +59,17 @@ void passfds_plan(const struct passfds *p, struct ap_process *out);
  * Return: number of variables in @out; they are static.
  */
 size_t passfds_env(const struct passfds *p, const char *out[PASSFDS_ENV_MAX]);
+/** passfds_reads(), passfds_writes() - has a descriptor of this kind an @rfd, a @wfd? */
+static inline bool passfds_reads(uint32_t kind)
+{
+	return AP_FD_IS_LISTEN(kind) || (kind & AP_FD_IN);
+}
+
+static inline bool passfds_writes(uint32_t kind)
+{
+	return !AP_FD_IS_LISTEN(kind) && (kind & AP_FD_OUT);
+}
+
 /** passfds_list() - those that are open, in the order of the process's. Return: number, <= 2 * n */
 size_t passfds_list(const struct passfds *p, int out[2 * AP_MAX_FDS]);
 

@@ -221,6 +221,24 @@ static void on_netrole(void *ctx, uint32_t index, uint32_t events)
 	vmproc_netrole_event(ctx, index);
 }
 
+static void on_accept(void *ctx, uint32_t index, uint32_t events)
+{
+	(void)events;
+	vmproc_accept_event(ctx, EV_ACCEPT, index);
+}
+
+static void on_link(void *ctx, uint32_t index, uint32_t events)
+{
+	(void)events;
+	vmproc_accept_event(ctx, EV_LINK, index);
+}
+
+static void on_link_attach(void *ctx, uint32_t index, uint32_t events)
+{
+	(void)events;
+	vmproc_accept_event(ctx, EV_LINK_ATTACH, index);
+}
+
 static void on_dns(void *ctx, uint32_t index, uint32_t events)
 {
 	struct vmproc *p = ctx;
@@ -268,6 +286,9 @@ static void loop_handlers(struct vmproc *p)
 		[EV_NET_KICK] = on_net_kick,
 		[EV_NETROLE] = on_netrole,
 		[EV_DNS] = on_dns,
+		[EV_ACCEPT] = on_accept,
+		[EV_LINK] = on_link,
+		[EV_LINK_ATTACH] = on_link_attach,
 	};
 
 	for (unsigned kind = 0; kind < EV_COUNT; kind++) {
@@ -449,6 +470,7 @@ static void teardown(struct vmproc *p)
 		vm_stop(p->vm);
 		vm_destroy(p->vm);
 	}
+	vmproc_accept_destroy(p);
 	vmproc_devices_destroy(p);
 	vmproc_netrole_destroy(p);
 	agent_client_destroy(p->agent);

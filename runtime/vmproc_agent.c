@@ -265,6 +265,9 @@ static void request_done(struct vmproc *p, const struct vpending *asked, bool ok
 {
 	if (asked->type == CTL_START && p->state == CTL_STARTING) {
 		p->state = ok ? CTL_RUNNING : CTL_CREATED;
+		if (ok) {
+			vmproc_accept_running(p, 0);
+		}
 		timeline_mark("exec of the process");
 	} else if (asked->type == CTL_EXEC) {
 		vmproc_exec_answered(p, asked->proc, ok);
@@ -297,6 +300,10 @@ static void on_reply(void *ctx, uint32_t id, const struct ap_reply *m)
 	}
 	asked = *slot;
 	slot->id = 0;
+	if (asked.link != 0) {
+		vmproc_accept_answered(p, asked.link - 1, m->code == 0);
+		return;
+	}
 	if (asked.net != 0) {
 		if (m->code != 0) {
 			reply_to_err(m, &err);

@@ -139,6 +139,9 @@ static int on_connect(void *ctx, uint32_t port, struct vsock_conn *conn,
 	if (port == AP_PORT_DNS) {
 		return dns_relay_accept(&p->dns, conn, ep, ep_ctx);
 	}
+	if (vmproc_accept_has_port(p, port)) {
+		return vmproc_accept_connect(p, port, conn, ep, ep_ctx);
+	}
 	return vmproc_procs_accept(p, port, conn, ep, ep_ctx);
 }
 

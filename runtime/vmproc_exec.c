@@ -52,14 +52,16 @@ static int passed(const struct ap_process *plan, const int *fds, size_t n, struc
 {
 	*out = (struct passfds){.n = plan->n_fds};
 	for (uint32_t i = 0; i < plan->n_fds; i++) {
-		size_t need = plan->fds[i] == AP_FD_BOTH ? 2 : 1;
+		bool reads = passfds_reads(plan->fds[i]);
+		bool writes = passfds_writes(plan->fds[i]);
+		size_t need = reads && writes ? 2 : 1;
 
 		if (n < need) {
 			return -EPROTO;
 		}
 		out->kind[i] = plan->fds[i];
-		out->rfd[i] = plan->fds[i] & AP_FD_IN ? fds[0] : -1;
-		out->wfd[i] = plan->fds[i] & AP_FD_OUT ? fds[need - 1] : -1;
+		out->rfd[i] = reads ? fds[0] : -1;
+		out->wfd[i] = writes ? fds[need - 1] : -1;
 		fds += need;
 		n -= need;
 	}
@@ -147,10 +149,12 @@ void vmproc_exec_answered(struct vmproc *p, uint32_t id, bool ok)
 		return; /* ended already */
 	}
 	if (ok) {
+		vmproc_accept_running(p, id);
 		vmproc_procs_defer(p, v, PROC_WORK_RESIZE);
 		return;
 	}
 	/* No exit will follow, and the client says why. */
+	vmproc_accept_end(p, id);
 	v->exited = true;
 	v->status = 255;
 	for (unsigned s = 0; s < AP_STREAMS; s++) {

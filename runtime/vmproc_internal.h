@@ -11,6 +11,7 @@
  *   vmproc_control.c what verbs ask
  *   vmproc_procs.c   guest processes, their streams and shims
  *   vmproc_exec.c    more of them, asked for by `exec`
+ *   vmproc_accept.c  connections to listening sockets they were passed
  *
  * Threads: the loop thread owns all of it. vCPU threads touch devices only,
  *          through the device locks.
@@ -55,6 +56,9 @@ enum vmproc_event {
 	EV_NET_KICK,	 /* network device << 8 | queue */
 	EV_NETROLE,	 /* enum vmproc_netrole_event */
 	EV_DNS,		 /* the name server has answered */
+	EV_ACCEPT,	 /* slot of a listening socket */
+	EV_LINK,	 /* slot of an accepted connection << 1 | write side */
+	EV_LINK_ATTACH,	 /* slot of an accepted connection */
 	EV_COUNT,
 };
 _Static_assert(EV_COUNT <= LOOP_MAX_KINDS, "too many kinds of events");
@@ -86,6 +90,7 @@ enum vmproc_proc_work {
  */
 struct vproc {
 	bool used;
+	bool running; /* the agent said that it was started */
 	bool exited;
 	bool tty;
 	uint8_t status;
@@ -115,6 +120,7 @@ struct vpending {
 	enum ctl_type type; /* what it was for, whoever waits; 0: something of our own */
 	uint32_t proc;	    /* CTL_EXEC: process id */
 	uint32_t net;	    /* number of a NET of vmproc_netrole.c, 0 for all else */
+	uint32_t link;	    /* 1 + slot of a connection of vmproc_accept.c, 0 for all else */
 };
 
 struct vmproc_devices;
@@ -122,6 +128,7 @@ struct vmproc_disks;
 struct cmdline;
 struct vmproc_nets;
 struct vmproc_netrole;
+struct vmproc_accepts;
 
 struct vmproc {
 	const struct vmm_plan *plan;
@@ -132,7 +139,8 @@ struct vmproc {
 	struct vmproc_disks *disks;
 	struct vmproc_nets *nets;
 	struct vmproc_netrole *netrole;
-	struct vsock *vsock; /* borrowed from dev */
+	struct vmproc_accepts *accepts; /* NULL while there is no listening socket */
+	struct vsock *vsock;		/* borrowed from dev */
 	struct agent_client *agent;
 	struct dns_relay dns;
 	enum ctl_state state;
@@ -297,6 +305,10 @@ struct vproc *vmproc_procs_add(struct vmproc *p, bool tty, const int rfd[VMPROC_
 			       const int wfd[VMPROC_STREAMS], const struct passfds *fds);
 /** vmproc_procs_stream_of() - stream number @s (as its port says), NULL if it has none */
 struct stream *vmproc_procs_stream_of(struct vproc *v, unsigned s);
+/** vmproc_procs_port() - a port for streams that nobody has. Return: 0 or -EIO */
+int vmproc_procs_port(struct vmproc *p, uint32_t *out) __attribute__((warn_unused_result));
+/** vmproc_procs_drained() - something that it wrote elsewhere has been taken: perhaps it is over */
+void vmproc_procs_drained(struct vmproc *p, uint32_t id);
 /** vmproc_procs_find() - by process id, NULL when there is none */
 struct vproc *vmproc_procs_find(struct vmproc *p, uint32_t id);
 /** vmproc_procs_release() - end all of it and free the slot; its shim learns of it by end of file */
@@ -327,5 +339,33 @@ int vmproc_exec(struct vmproc *p, int client, const struct ctl_request *req, int
 		struct vr_err *err) __attribute__((warn_unused_result));
 /** vmproc_exec_answered() - the agent has started process @id, or not; the vsock lock is held */
 void vmproc_exec_answered(struct vmproc *p, uint32_t id, bool ok);
+
+/* vmproc_accept.c */
+/**
+ * vmproc_accept_add() - pass connections to @fd on to a process
+ * @fd:     listening, non-blocking or not; owned on success
+ * @stream: its number among the process's
+ *
+ * Return: 0 or -errno.
+ */
+int vmproc_accept_add(struct vmproc *p, uint32_t proc, uint32_t stream, int fd)
+	__attribute__((warn_unused_result));
+/** vmproc_accept_running() - a process may be connected to now, if it was passed some */
+void vmproc_accept_running(struct vmproc *p, uint32_t proc);
+/** vmproc_accept_drained() - is all written that @proc wrote to its connections? */
+bool vmproc_accept_drained(const struct vmproc *p, uint32_t proc);
+/** vmproc_accept_end() - a process has ended; the vsock lock is held */
+void vmproc_accept_end(struct vmproc *p, uint32_t proc);
+/** vmproc_accept_event() - EV_ACCEPT, EV_LINK, EV_LINK_ATTACH */
+void vmproc_accept_event(struct vmproc *p, enum vmproc_event kind, uint32_t index);
+/** vmproc_accept_has_port() - is it one of a connection? */
+bool vmproc_accept_has_port(const struct vmproc *p, uint32_t port);
+/** vmproc_accept_connect() - the guest connects to such a port; as vmproc_procs_accept() */
+int vmproc_accept_connect(struct vmproc *p, uint32_t port, struct vsock_conn *conn,
+			  const struct vsock_endpoint **ep, void **ep_ctx);
+/** vmproc_accept_answered() - the agent passes connection @link on, or not; the vsock lock is held */
+void vmproc_accept_answered(struct vmproc *p, uint32_t link, bool ok);
+/** vmproc_accept_destroy() - before the vsock goes */
+void vmproc_accept_destroy(struct vmproc *p);
 
 #endif /* VOLT_VMPROC_INTERNAL_H */

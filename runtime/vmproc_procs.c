@@ -60,7 +60,7 @@ static bool all_drained(struct vproc *v)
 			return false;
 		}
 	}
-	return true;
+	return vmproc_accept_drained(v->owner, v->id);
 }
 
 /* All of them lose what was not written yet; the vsock lock is held. */
@@ -79,6 +79,15 @@ static void finish_if_over(struct vproc *v)
 {
 	if (v->exited && all_drained(v)) {
 		vmproc_procs_defer(v->owner, v, PROC_WORK_OVER);
+	}
+}
+
+void vmproc_procs_drained(struct vmproc *p, uint32_t id)
+{
+	struct vproc *v = vmproc_procs_find(p, id);
+
+	if (v) {
+		finish_if_over(v);
 	}
 }
 
@@ -102,19 +111,36 @@ static int proc_init(struct vmproc *p, uint32_t slot, bool tty, const int *rfd, 
 	v->n_passed = fds->n;
 	for (unsigned s = 0; s < AP_STREAMS; s++) {
 		unsigned i = s - VMPROC_STREAMS;
+		bool listens = s >= VMPROC_STREAMS && i < fds->n && AP_FD_IS_LISTEN(fds->kind[i]);
 
 		stream = vmproc_procs_stream_of(v, s);
 		if (!stream) {
 			continue;
 		}
 		stream_init(stream, p->loop, p->vsock, EV_STREAM, stream_index(slot, s),
-			    s < VMPROC_STREAMS ? rfd[s] : fds->rfd[i],
+			    s < VMPROC_STREAMS ? rfd[s]
+			    : listens	       ? -1
+					       : fds->rfd[i],
 			    s < VMPROC_STREAMS ? wfd[s] : fds->wfd[i]);
 		stream->is_socket = s >= VMPROC_STREAMS && fds->kind[i] == AP_FD_BOTH;
+		stream->attached = listens; /* no connection of its own */
 		stream->drained = on_drained;
 		stream->ctx = v;
 	}
 	return 0;
+}
+
+/* After its id is known. Those that aren't passed on are closed at the end of the vmm. */
+static int listen_all(struct vmproc *p, const struct vproc *v, const struct passfds *fds)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < fds->n; i++) {
+		if (AP_FD_IS_LISTEN(fds->kind[i])) {
+			rc = vmproc_accept_add(p, v->id, VMPROC_STREAMS + i, fds->rfd[i]);
+		}
+	}
+	return rc;
 }
 
 int vmproc_procs_init(struct vmproc *p)
@@ -127,7 +153,7 @@ int vmproc_procs_init(struct vmproc *p)
 
 	p->procs[0].shim_fd = plan->shim_fd;
 	p->procs[0].port = plan->stdio_port;
-	return rc;
+	return rc < 0 ? rc : listen_all(p, &p->procs[0], plan->fds);
 }
 
 struct vproc *vmproc_procs_find(struct vmproc *p, uint32_t id)
@@ -144,7 +170,7 @@ struct vproc *vmproc_procs_find(struct vmproc *p, uint32_t id)
  * Nobody in the guest but the agent is told it, and nobody can guess it in the time that the
  * agent takes. Syscalls: getrandom (role vmm)
  */
-static int port_choose(struct vmproc *p, uint32_t *out)
+int vmproc_procs_port(struct vmproc *p, uint32_t *out)
 {
 	uint32_t bits;
 	bool taken;
@@ -153,7 +179,7 @@ static int port_choose(struct vmproc *p, uint32_t *out)
 		if (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits)) {
 			return -EIO;
 		}
-		taken = false;
+		taken = vmproc_accept_has_port(p, AP_PORT_STDIO(bits));
 		for (uint32_t slot = 0; slot < VMPROC_MAX_PROCS; slot++) {
 			taken |= p->procs[slot].used && p->procs[slot].port == AP_PORT_STDIO(bits);
 		}
@@ -167,7 +193,7 @@ struct vproc *vmproc_procs_add(struct vmproc *p, bool tty, const int rfd[VMPROC_
 {
 	uint32_t port;
 
-	if (port_choose(p, &port) < 0) {
+	if (vmproc_procs_port(p, &port) < 0) {
 		return NULL;
 	}
 	for (uint32_t slot = 1; slot < VMPROC_MAX_PROCS; slot++) {
@@ -182,6 +208,9 @@ struct vproc *vmproc_procs_add(struct vmproc *p, bool tty, const int rfd[VMPROC_
 		}
 		p->procs[slot].id = p->last_proc;
 		p->procs[slot].port = port;
+		if (listen_all(p, &p->procs[slot], fds) < 0) {
+			vr_debug("process %u hears of no connections", p->last_proc);
+		}
 		return &p->procs[slot];
 	}
 	return NULL;
@@ -398,6 +427,7 @@ void vmproc_procs_exited(struct vmproc *p, const struct ap_exit *m)
 	if (m->oom) {
 		vr_info("the container ran out of memory");
 	}
+	vmproc_accept_end(p, v->id);
 	v->exited = true;
 	v->status = (uint8_t)(m->signo != 0 ? 128 + (m->signo & 0x7f) : m->status);
 	if (v->id == 0) {

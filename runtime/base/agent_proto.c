@@ -138,6 +138,20 @@ static const struct apc_field sched_f[] = {
 };
 TABLE(sched_t, sched_f, NULL);
 
+static bool fd_known(uint32_t fd)
+{
+	uint32_t family = AP_FD_FAMILY(fd);
+
+	if (!AP_FD_IS_LISTEN(fd)) {
+		return fd >= AP_FD_IN && fd <= AP_FD_BOTH;
+	}
+	if (fd != AP_FD_LISTEN(family, AP_FD_PORT(fd))) {
+		return false;
+	}
+	return family == 0 ? AP_FD_PORT(fd) == 0
+			   : (family == 4 || family == 6) && AP_FD_PORT(fd) != 0;
+}
+
 static int process_check(const void *obj)
 {
 	const struct ap_process *p = obj;
@@ -153,7 +167,7 @@ static int process_check(const void *obj)
 		return -EPROTO;
 	}
 	for (uint32_t i = 0; i < p->n_fds; i++) {
-		if (p->fds[i] < AP_FD_IN || p->fds[i] > AP_FD_BOTH) {
+		if (!fd_known(p->fds[i])) {
 			return -EPROTO;
 		}
 	}
@@ -332,6 +346,20 @@ static const struct apc_field signal_f[] = {
 	BOOL(3, ap_signal, all),
 };
 TABLE(signal_t, signal_f, NULL);
+
+static int accept_check(const void *obj)
+{
+	const struct ap_accept *m = obj;
+
+	return m->stream >= AP_STREAMS - AP_MAX_FDS && m->port == AP_PORT_STDIO(m->port) ? 0 : -EPROTO;
+}
+
+static const struct apc_field accept_f[] = {
+	U32(1, ap_accept, proc, AP_PROC_ID_MAX),
+	U32(2, ap_accept, stream, AP_STREAMS - 1),
+	U32(3, ap_accept, port, AP_PORT_STDIO(UINT32_MAX)),
+};
+TABLE(accept_t, accept_f, accept_check);
 
 static const struct apc_field resize_f[] = {
 	U32(1, ap_resize, proc, AP_PROC_ID_MAX),
@@ -567,6 +595,7 @@ const char *ap_type_name(uint16_t type)
 		[AP_MSG_UPDATE] = "update",
 		[AP_MSG_SHUTDOWN] = "shutdown",
 		[AP_MSG_NET] = "net",
+		[AP_MSG_ACCEPT] = "accept",
 	};
 
 	switch (type) {
@@ -585,7 +614,7 @@ const char *ap_type_name(uint16_t type)
 
 bool ap_type_is_request(uint16_t type)
 {
-	return type >= AP_MSG_CONFIGURE && type <= AP_MSG_NET;
+	return type >= AP_MSG_CONFIGURE && type <= AP_MSG_ACCEPT;
 }
 
 int ap_decode_header(const uint8_t hdr[AP_HEADER_LEN], struct ap_header *out)
@@ -643,6 +672,7 @@ REQUEST(create, AP_MSG_CREATE, ap_container, container_t)
 REQUEST(start, AP_MSG_START, ap_start, start_t)
 REQUEST(exec, AP_MSG_EXEC, ap_exec, exec_t)
 REQUEST(signal, AP_MSG_SIGNAL, ap_signal, signal_t)
+REQUEST(accept, AP_MSG_ACCEPT, ap_accept, accept_t)
 REQUEST(resize, AP_MSG_RESIZE, ap_resize, resize_t)
 REQUEST(update, AP_MSG_UPDATE, ap_resources, resources_t)
 REQUEST(net, AP_MSG_NET, ap_net, net_t)

@@ -29,7 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AP_VERSION	5u
+#define AP_VERSION	6u
 #define AP_HEADER_LEN	12u
 #define AP_FRAME_MAX	(1024u * 1024u) /* payload bytes, the header not counted */
 #define AP_PORT_CONTROL 1024u
@@ -60,6 +60,7 @@
 #define AP_MAX_PROCS	   128u	  /* processes alive at once: init and execs */
 #define AP_MAX_STRINGS	   32768u /* strings in one vector */
 #define AP_MAX_FDS	   (AP_STREAMS - 3u)
+#define AP_MAX_ACCEPTED	   256u /* connections at once that came by listening sockets */
 #define AP_MAX_GIDS	   1024u
 #define AP_MAX_RLIMITS	   16u
 #define AP_MAX_MOUNTS	   512u
@@ -96,6 +97,7 @@ enum ap_type {
 	AP_MSG_UPDATE = 0x0b,
 	AP_MSG_SHUTDOWN = 0x0c,
 	AP_MSG_NET = 0x0d,
+	AP_MSG_ACCEPT = 0x0e,
 	AP_MSG_HELLO = 0x81, /* first frame of the connection; id 0 */
 	AP_MSG_REPLY = 0x82, /* id of the request it answers; one for each request */
 	AP_MSG_EXIT = 0x83,  /* id 0 */
@@ -298,6 +300,16 @@ enum ap_fd {
 	AP_FD_BOTH = 3 /* a stream socket; each direction closes on its own */
 };
 
+/*
+ * Or a listening stream socket, of family 0 (AF_UNIX), 4 or 6, at this port of the loopback interface.
+ * Whoever connects to the one of the host is told of by AP_MSG_ACCEPT.
+ */
+#define AP_FD_LISTEN(family, port) (4u | (uint32_t)(family) << 4 | (uint32_t)(port) << 16)
+#define AP_FD_IS_LISTEN(fd)	   (((fd)&4u) != 0)
+#define AP_FD_FAMILY(fd)	   ((fd) >> 4 & 0xfu)
+#define AP_FD_PORT(fd)		   ((uint16_t)((fd) >> 16))
+#define AP_FD_SOCKET_NAME	   "volt-listen-%u-%u" /* abstract; process id and stream number */
+
 #define AP_P_TTY	     (1u << 0) /* terminal: @stdio is ignored, stream 0 is the terminal */
 #define AP_P_NO_NEW_PRIVS    (1u << 1)
 #define AP_P_HAS_CAPS	     (1u << 2) /* @caps is meant; else capabilities are as root's */
@@ -335,7 +347,7 @@ struct ap_sched {
  * @seccomp:       struct sock_filter[], @n_seccomp instructions, host byte order (x86-64)
  * @seccomp_flags: SECCOMP_FILTER_FLAG_*
  * @rows, @cols:   initial window size of the terminal, 0 0: unset
- * @fds:           descriptors 3, 4, ... of the process, enum ap_fd each; stream 3, 4, ...
+ * @fds:           descriptors 3, 4, ... of the process, enum ap_fd or AP_FD_LISTEN() each; stream 3, 4, ...
  */
 struct ap_process {
 	uint32_t flags;
@@ -538,6 +550,18 @@ struct ap_signal {
 	bool all;
 };
 
+/**
+ * struct ap_accept - somebody has connected to a listening socket of the host
+ * @proc:   whose it is
+ * @stream: its number among the process's streams, from 3 on
+ * @port:   where the agent connects to for it, from AP_PORT_STDIO()
+ */
+struct ap_accept {
+	uint32_t proc;
+	uint32_t stream;
+	uint32_t port;
+};
+
 struct ap_resize {
 	uint32_t proc;
 	uint16_t rows;
@@ -703,6 +727,7 @@ AP_ENCODER long ap_encode_create(const struct ap_container *m, uint32_t id, void
 AP_ENCODER long ap_encode_start(const struct ap_start *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_exec(const struct ap_exec *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_signal(const struct ap_signal *m, uint32_t id, void *buf, size_t cap);
+AP_ENCODER long ap_encode_accept(const struct ap_accept *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_resize(const struct ap_resize *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_update(const struct ap_resources *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_net(const struct ap_net *m, uint32_t id, void *buf, size_t cap);
@@ -728,6 +753,8 @@ int ap_decode_start(const void *p, size_t len, struct ap_start *out)
 int ap_decode_exec(const void *p, size_t len, struct ap_exec *out)
 	__attribute__((warn_unused_result));
 int ap_decode_signal(const void *p, size_t len, struct ap_signal *out)
+	__attribute__((warn_unused_result));
+int ap_decode_accept(const void *p, size_t len, struct ap_accept *out)
 	__attribute__((warn_unused_result));
 int ap_decode_resize(const void *p, size_t len, struct ap_resize *out)
 	__attribute__((warn_unused_result));

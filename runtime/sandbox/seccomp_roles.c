@@ -125,7 +125,8 @@ static const struct sbx_rule vmm[] = {
 	SYS(sendmsg),		      /* answers, stdio into sockets; all sockets are connected */
 	SYS(recvfrom),		      /* recv() */
 	SYS_IF(sendto, ARG_NONE(4)),  /* send(); never to an address */
-	SYS(accept4),		      /* control connections on the socket we were given */
+	SYS(accept4),		      /* of our control socket, and of those passed on */
+	FCNTL(F_DUPFD_CLOEXEC),	      /* an accepted socket has two ends */
 	SYS(shutdown),		      /* one direction of stdio sockets */
 	SYS(getsockopt),	      /* SO_PEERCRED of a control connection, SO_ERROR */
 	SYS(timerfd_settime),	      /* the loop's timers */

@@ -114,6 +114,42 @@ teardown() {
 	volt delete --force c1
 }
 
+@test "socket activation: whoever connects to systemd's listeners reaches the process in the microVM" {
+	local b=$BATS_TEST_TMPDIR/b probe=${VOLT%/*}/probes/netprobe
+	make_bundle "$b" /netprobe activated 3
+	cp "$probe" "$b/rootfs/netprobe"
+	systemd-socket-activate -l 127.0.0.1:7105 -l '[::1]:7106' -l "$b/s" \
+		"$VOLT" --root "$VOLT_ROOT" run --bundle "$b" c1 < /dev/null > "$b/log" 2>&1 3>&- &
+	wait_for 20 test -S "$b/s"
+	"$probe" tcp 127.0.0.1 7105 2000000 # the first one, which starts it
+	"$probe" tcp ::1 7106 300000
+	"$probe" conns 127.0.0.1 7105 300 100
+	"$probe" crowd 127.0.0.1 7105 200
+	# An end of one direction gets through, and the answer comes after it.
+	[ "$(echo there and back | timeout -k 10 "$LIMIT" socat -t 300 - "UNIX-CONNECT:$b/s")" = "there and back" ]
+	# The same for a process of exec, which ends with its container.
+	systemd-socket-activate -l 127.0.0.1:7107 \
+		"$VOLT" --root "$VOLT_ROOT" exec --preserve-fds 1 c1 sh -c 'LISTEN_FDS=1 LISTEN_PID=$$ exec /netprobe activated 1' \
+		< /dev/null > "$b/log2" 2>&1 3>&- &
+	wait_for 20 sh -c 'ss -ltnH "sport = :7107" | grep -q .'
+	"$probe" tcp 127.0.0.1 7107 100000
+	volt kill c1 KILL
+	wait
+	# Nobody listens any more.
+	say_run "$probe" tcp 127.0.0.1 7105 1
+	[ "$status" -ne 0 ]
+	say_run socat -u "UNIX-CONNECT:$b/s" -
+	[ "$status" -ne 0 ]
+	# podman and conmon hand them on.
+	systemd-socket-activate -E CONTAINERS_CONF -E CONTAINERS_STORAGE_CONF -l 127.0.0.1:7108 \
+		podman --runtime "$VOLT" run --rm --name act --network none -v "$probe:/netprobe:ro" \
+		localhost/busybox /netprobe activated 1 < /dev/null > "$b/log3" 2>&1 3>&- &
+	wait_for 20 sh -c 'ss -ltnH "sport = :7108" | grep -q .'
+	"$probe" tcp 127.0.0.1 7108 100000
+	pod rm -f -t 0 act
+	wait
+}
+
 @test "output of a process that ends at once is never lost" {
 	edit_config "$BATS_TEST_TMPDIR/b" '.process.args = ["sh", "-c", "dd if=/dev/zero bs=1000 count=700 2>/dev/null"]'
 	n=$(volt run --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null | (sleep 5; wc -c))

@@ -198,6 +198,7 @@ static void small_requests_round_trip(void **state)
 {
 	struct ap_signal s = {.proc = AP_PROC_ID_MAX, .signo = 64, .all = true};
 	struct ap_resize r = {.proc = 1, .rows = 2, .cols = 3};
+	struct ap_accept a = {.proc = 3, .stream = 4, .port = AP_PORT_STDIO(7)};
 	struct ap_configure c = {.realtime_ns = UINT64_MAX, .has_seed = true, .seed = {1}};
 	struct ap_start st = {.state = "{}"};
 	struct ap_resources u;
@@ -213,6 +214,9 @@ static void small_requests_round_trip(void **state)
 	p = payload(ap_encode_resize(&r, 2, frame, sizeof(frame)), AP_MSG_RESIZE, 2, &len);
 	assert_int_equal(ap_decode_resize(p, len, &r), 0);
 	assert_true(r.rows == 2 && r.cols == 3);
+	p = payload(ap_encode_accept(&a, 2, frame, sizeof(frame)), AP_MSG_ACCEPT, 2, &len);
+	assert_int_equal(ap_decode_accept(p, len, &a), 0);
+	assert_true(a.proc == 3 && a.stream == 4 && a.port == AP_PORT_STDIO(7));
 	p = payload(ap_encode_configure(&c, 2, frame, sizeof(frame)), AP_MSG_CONFIGURE, 2, &len);
 	assert_int_equal(ap_decode_configure(p, len, &c), 0);
 	assert_true(c.realtime_ns == UINT64_MAX && c.has_seed && c.seed[0] == 1 && !c.hostname);
@@ -296,17 +300,46 @@ static void a_notify_is_a_text_of_some_length(void **state)
 
 static void passed_descriptors_are_of_a_kind(void **state)
 {
+	static const uint32_t good[] = {AP_FD_IN, AP_FD_BOTH, AP_FD_LISTEN(0, 0),
+					AP_FD_LISTEN(4, 1), AP_FD_LISTEN(6, UINT16_MAX)};
+	static const uint32_t bad[] = {0,
+				       8,
+				       AP_FD_LISTEN(0, 0) | 1,
+				       AP_FD_LISTEN(4, 80) | 1u << 8,
+				       AP_FD_LISTEN(0, 1),
+				       AP_FD_LISTEN(4, 0),
+				       AP_FD_LISTEN(5, 80)};
 	static struct ap_exec e;
 
 	(void)state;
 	e.proc = 1;
 	fill_process(&e.process);
-	e.process.fds[AP_MAX_FDS - 1] = 0;
-	assert_int_equal(ap_encode_exec(&e, 1, frame, sizeof(frame)), -EINVAL);
-	e.process.fds[AP_MAX_FDS - 1] = AP_FD_BOTH + 1;
-	assert_int_equal(ap_encode_exec(&e, 1, frame, sizeof(frame)), -EINVAL);
+	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		e.process.fds[AP_MAX_FDS - 1] = good[i];
+		assert_true(ap_encode_exec(&e, 1, frame, sizeof(frame)) > 0);
+	}
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		e.process.fds[AP_MAX_FDS - 1] = bad[i];
+		assert_int_equal(ap_encode_exec(&e, 1, frame, sizeof(frame)), -EINVAL);
+	}
 	e.process.n_fds = AP_MAX_FDS + 1;
 	assert_int_equal(ap_encode_exec(&e, 1, frame, sizeof(frame)), -E2BIG);
+}
+
+static void connections_are_to_passed_descriptors(void **state)
+{
+	static const struct ap_accept bad[] = {
+		{.proc = 1, .stream = 2, .port = AP_PORT_STDIO(0)},
+		{.proc = 1, .stream = AP_STREAMS, .port = AP_PORT_STDIO(0)},
+		{.proc = 1, .stream = 3, .port = AP_PORT_STDIO(0) + 1},
+		{.proc = 1, .stream = 3, .port = AP_PORT_CONTROL},
+		{.proc = AP_PROC_ID_MAX + 1, .stream = 3, .port = AP_PORT_STDIO(0)},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(ap_encode_accept(&bad[i], 1, frame, sizeof(frame)), -EINVAL);
+	}
 }
 
 static void stream_ports_are_of_their_own(void **state)
@@ -572,6 +605,7 @@ int main(void)
 		cmocka_unit_test(guest_messages_round_trip),
 		cmocka_unit_test(stream_ports_are_of_their_own),
 		cmocka_unit_test(passed_descriptors_are_of_a_kind),
+		cmocka_unit_test(connections_are_to_passed_descriptors),
 		cmocka_unit_test(a_notify_is_a_text_of_some_length),
 		cmocka_unit_test(resolvers_are_on_the_loopback),
 		cmocka_unit_test(every_prefix_is_refused),

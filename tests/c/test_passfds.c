@@ -2,8 +2,10 @@
 /* test_passfds.c - descriptors that can be passed are taken, others are named */
 #include "cm.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -34,12 +36,10 @@ static void refused(int fd, const char *kind)
 
 	place(fd, 3);
 	assert_int_equal(passfds_take(1, false, &p, &err), -ENOTSUP);
-	(void)snprintf(
-		want, sizeof(want),
-		"option '--preserve-fds': descriptor 3 is %s of the host, which can't be "
-		"passed into a microVM; pipes and connected stream sockets can, files as bind "
-		"mounts",
-		kind);
+	(void)snprintf(want, sizeof(want),
+		       "option '--preserve-fds': descriptor 3 is %s of the host, which can't be "
+		       "passed into a microVM; pipes and stream sockets can, files as bind mounts",
+		       kind);
 	assert_message(err, want);
 	assert_int_equal(p.n, 0);
 	(void)close(3);
@@ -54,14 +54,60 @@ static void by_kind(void **state)
 	refused(open("/proc/self/exe", O_RDONLY), "a file");
 	refused(open("/", O_RDONLY), "a directory");
 	refused(open("/dev/null", O_RDONLY), "a device");
-	refused(socket(AF_UNIX, SOCK_STREAM, 0), "a socket that is no connected stream");
+	refused(socket(AF_UNIX, SOCK_STREAM, 0),
+		"a socket that is no connected or listening stream");
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, sv), 0);
 	(void)close(sv[1]);
-	refused(sv[0], "a socket that is no connected stream");
-	s = socket(AF_UNIX, SOCK_STREAM, 0);
+	refused(sv[0], "a socket that is no connected or listening stream");
+	s = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	assert_int_equal(bind(s, (struct sockaddr *)&any, sizeof(any.sun_family)), 0);
 	assert_int_equal(listen(s, 1), 0);
-	refused(s, "a listening socket");
+	refused(s, "a socket that is no connected or listening stream");
+}
+
+/* Return: its port, 0 for none */
+static uint16_t listener_at_3(struct sockaddr *at, socklen_t len)
+{
+	struct sockaddr_storage got = {0};
+	socklen_t size = sizeof(got);
+	int fd = socket(at->sa_family, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, at, len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&got, &size), 0);
+	place(fd, 3);
+	return at->sa_family == AF_UNIX ? 0 : ntohs(((struct sockaddr_in *)&got)->sin_port);
+}
+
+static void listening(void **state)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	const struct {
+		struct sockaddr *at;
+		socklen_t len;
+		unsigned family;
+	} all[] = {
+		{(struct sockaddr *)&un, sizeof(un.sun_family), 0},
+		{(struct sockaddr *)&in, sizeof(in), 4},
+		{(struct sockaddr *)&in6, sizeof(in6), 6},
+	};
+	struct vr_err err = VR_ERR_INIT;
+	int list[2 * AP_MAX_FDS];
+	struct passfds p;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		uint16_t port = listener_at_3(all[i].at, all[i].len);
+
+		assert_int_equal(passfds_take(1, false, &p, &err), 0);
+		assert_int_equal(p.kind[0], AP_FD_LISTEN(all[i].family, port));
+		assert_int_equal(passfds_list(&p, list), 1);
+		assert_true(passfds_reads(p.kind[0]) && !passfds_writes(p.kind[0]));
+		passfds_close(&p);
+	}
 }
 
 static void pipes_and_sockets(void **state)
@@ -177,9 +223,8 @@ static void socket_activation(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(by_kind),
-		cmocka_unit_test(pipes_and_sockets),
-		cmocka_unit_test(closed_ours_or_too_many),
+		cmocka_unit_test(by_kind),	     cmocka_unit_test(listening),
+		cmocka_unit_test(pipes_and_sockets), cmocka_unit_test(closed_ours_or_too_many),
 		cmocka_unit_test(socket_activation),
 	};
 

@@ -24,6 +24,7 @@ static union {
 	struct ap_exec exec;
 	struct ap_signal signal;
 	struct ap_resize resize;
+	struct ap_accept accept;
 	struct ap_resources update;
 	struct ap_net net;
 	struct ap_hello hello;
@@ -49,6 +50,7 @@ REQUEST(start)
 REQUEST(exec)
 REQUEST(signal)
 REQUEST(resize)
+REQUEST(accept)
 REQUEST(update)
 REQUEST(net)
 REQUEST(reply)
@@ -111,6 +113,7 @@ static struct {
 	{"stats", d_stats, e_stats, 0, 0},
 	{"ps", d_ps, e_ps, 0, 0},
 	{"net", d_net, e_net, 0, 0},
+	{"accept", d_accept, e_accept, 0, 0},
 };
 #define N_MESSAGES (sizeof(messages) / sizeof(messages[0]))
 
@@ -169,6 +172,10 @@ static void some_process(struct ap_process *p)
 	p->cwd = "/";
 	p->n_gids = rnd(5);
 	p->n_rlimits = rnd(3);
+	p->n_fds = rnd(4);
+	for (uint32_t i = 0; i < p->n_fds; i++) {
+		p->fds[i] = rnd(2) ? 1 + rnd(3) : AP_FD_LISTEN(rnd(2) ? 4 : 6, 1 + rnd(65535));
+	}
 	p->caps[rnd(AP_CAPS_COUNT)] = rnd(1000);
 	if (rnd(2)) {
 		p->flags |= AP_P_HAS_SECCOMP;
@@ -249,6 +256,10 @@ static void some_message(size_t which)
 		break;
 	case 12:
 		some_net(&m.net);
+		break;
+	case 13:
+		m.accept =
+			(struct ap_accept){.stream = 3 + rnd(13), .port = AP_PORT_STDIO(rnd(1000))};
 		break;
 	default:
 		break;

@@ -3,6 +3,7 @@
  * netprobe.c - both ends of a conversation, small and static: runs in any root file system
  *
  *   netprobe serve PORT                   TCP and UDP echo, IPv4 and IPv6, until killed
+ *   netprobe activated N                  TCP echo on N listening sockets passed as systemd does
  *   netprobe tcp ADDRESS PORT BYTES       send, read back, compare
  *   netprobe udp ADDRESS PORT BYTES N     N datagrams there and back; lost ones are sent again
  *   netprobe conns ADDRESS PORT N HELD    N connections, HELD of them open at once
@@ -26,7 +27,7 @@
 #include <unistd.h>
 
 #define CHUNK	  65536
-#define PATIENCE  30000 /* ms without any progress */
+#define PATIENCE  120000 /* ms without any progress */
 #define RESEND_MS 2000
 #define TRIES	  8
 
@@ -273,9 +274,12 @@ struct conn {
 	uint8_t *buf;
 };
 
-static struct pollfd fds[MAX_CONNS + 2];
-static struct conn conns[MAX_CONNS + 2];
-static int n_fds = 2;
+#define MAX_LISTENERS 4
+
+static struct pollfd fds[MAX_CONNS + MAX_LISTENERS];
+static struct conn conns[MAX_CONNS + MAX_LISTENERS];
+static int n_fds;
+static int n_listeners;
 
 static int listener(int type, const char *port)
 {
@@ -309,9 +313,9 @@ static void drop(int i)
 	conns[i] = conns[n_fds];
 }
 
-static void take(void)
+static void take(int listener_fd)
 {
-	int fd = accept(fds[0].fd, NULL, NULL);
+	int fd = accept(listener_fd, NULL, NULL);
 
 	if (fd >= 0 && n_fds < MAX_CONNS) {
 		fds[n_fds] = (struct pollfd){.fd = fd, .events = POLLIN};
@@ -348,39 +352,71 @@ static int serve_conn(int i)
 	return 0;
 }
 
-static void udp_reply(void)
+static void udp_reply(int fd)
 {
 	static uint8_t buf[CHUNK];
 	struct sockaddr_storage from;
 	socklen_t len = sizeof(from);
-	ssize_t n = recvfrom(fds[1].fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len);
+	ssize_t n = recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len);
 
 	if (n >= 0) {
-		(void)!sendto(fds[1].fd, buf, (size_t)n, 0, (struct sockaddr *)&from, len);
+		(void)!sendto(fd, buf, (size_t)n, 0, (struct sockaddr *)&from, len);
+	}
+}
+
+static void listen_on(int fd)
+{
+	fds[n_fds++] = (struct pollfd){.fd = fd, .events = POLLIN};
+	n_listeners++;
+}
+
+/* @udp: the place of a socket for datagrams among the listeners, -1 for none */
+static void serve_all(int udp) __attribute__((noreturn));
+static void serve_all(int udp)
+{
+	for (;;) {
+		if (poll(fds, (nfds_t)n_fds, -1) < 0) {
+			die("poll");
+		}
+		for (int i = n_fds - 1; i >= n_listeners; i--) {
+			if (fds[i].revents && serve_conn(i) < 0) {
+				drop(i);
+			}
+		}
+		for (int i = 0; i < n_listeners; i++) {
+			if (fds[i].revents && i == udp) {
+				udp_reply(fds[i].fd);
+			} else if (fds[i].revents) {
+				take(fds[i].fd);
+			}
+		}
 	}
 }
 
 static void do_serve(const char *port) __attribute__((noreturn));
 static void do_serve(const char *port)
 {
-	fds[0] = (struct pollfd){.fd = listener(SOCK_STREAM, port), .events = POLLIN};
-	fds[1] = (struct pollfd){.fd = listener(SOCK_DGRAM, port), .events = POLLIN};
-	for (;;) {
-		if (poll(fds, (nfds_t)n_fds, -1) < 0) {
-			die("poll");
-		}
-		for (int i = n_fds - 1; i >= 2; i--) {
-			if (fds[i].revents && serve_conn(i) < 0) {
-				drop(i);
-			}
-		}
-		if (fds[1].revents) {
-			udp_reply();
-		}
-		if (fds[0].revents) {
-			take();
-		}
+	listen_on(listener(SOCK_STREAM, port));
+	listen_on(listener(SOCK_DGRAM, port));
+	serve_all(1);
+}
+
+static void do_activated(const char *n) __attribute__((noreturn));
+static void do_activated(const char *n)
+{
+	const char *passed = getenv("LISTEN_FDS");
+	const char *pid = getenv("LISTEN_PID");
+
+	if (!passed || !pid || strcmp(passed, n) != 0 || atoi(pid) != (int)getpid() ||
+	    atoi(n) > MAX_LISTENERS) {
+		fprintf(stderr, "netprobe: LISTEN_FDS=%s LISTEN_PID=%s\n", passed ? passed : "",
+			pid ? pid : "");
+		exit(1);
 	}
+	for (int i = 0; i < atoi(n); i++) {
+		listen_on(3 + i);
+	}
+	serve_all(-1);
 }
 
 int main(int argc, char **argv)
@@ -392,6 +428,9 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (!strcmp(what, "serve") && argc == 3) {
 		do_serve(argv[2]);
+	}
+	if (!strcmp(what, "activated") && argc == 3) {
+		do_activated(argv[2]);
 	}
 	if (!strcmp(what, "tcp") && argc == 5) {
 		return do_tcp(argv[2], argv[3], strtoull(argv[4], NULL, 10));
