@@ -14,6 +14,7 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
+#include "base/fdrange.h"
 #include "net_link.h"
 #include "vmm/net_abi.h"
 
@@ -44,6 +45,8 @@ static int open_queue(int fd, struct ifreq *ifr)
 
 int net_tap_reserve(int *fd, unsigned n, struct vr_err *err)
 {
+	int rc;
+
 	for (unsigned i = 0; i < n; i++) {
 		fd[i] = -1;
 	}
@@ -51,6 +54,10 @@ int net_tap_reserve(int *fd, unsigned n, struct vr_err *err)
 		fd[i] = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 		if (fd[i] < 0) {
 			return vr_err_sys(err, errno, "open '/dev/net/tun'");
+		}
+		rc = vr_fd_move(&fd[i], VR_FDS_NET, VR_FDS_NET_N);
+		if (rc < 0) {
+			return vr_err_sys(err, rc, "number a descriptor of '/dev/net/tun'");
 		}
 	}
 	return 0;

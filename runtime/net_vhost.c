@@ -6,13 +6,20 @@
 #include <fcntl.h>
 
 #include "base/cleanup.h"
+#include "base/fdrange.h"
 #include "base/log.h"
 #include "vmm/vhost.h"
 
 static int open_one(int *out)
 {
+	int rc;
+
 	*out = open(VHOST_DEVICE, O_RDWR | O_CLOEXEC);
-	return *out < 0 ? -errno : vhost_check(*out);
+	if (*out < 0) {
+		return -errno;
+	}
+	rc = vr_fd_move(out, VR_FDS_NET, VR_FDS_NET_N);
+	return rc < 0 ? rc : vhost_check(*out);
 }
 
 static int open_all(struct net_plan *plan)

@@ -21,6 +21,7 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/fdio.h"
+#include "base/fdrange.h"
 #include "base/log.h"
 #include "net_watch.h"
 
@@ -217,8 +218,14 @@ static int plug(struct vmproc *p, const struct net_state_msg *m, uint32_t slot, 
 {
 	struct net_if nif = {.mtu = m->ifs[slot].mtu};
 	unsigned n = m->ifs[slot].n_queues;
-	int rc;
+	int rc = 0;
 
+	for (unsigned q = 0; rc == 0 && q < n; q++) {
+		rc = vr_fd_move(&fds[q], VR_FDS_NET, VR_FDS_NET_N);
+	}
+	if (rc < 0) {
+		return rc;
+	}
 	net_tap_init(&nif.tap);
 	nif.tap.n_queues = n;
 	nif.tap.uso = m->ifs[slot].uso != 0;

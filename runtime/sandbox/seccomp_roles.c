@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 
 #include "base/checked.h"
+#include "base/fdrange.h"
 
 /* fchmodat2(2) came with Linux 6.6, after Debian 12's headers. */
 #ifndef __NR_fchmodat2
@@ -40,6 +41,12 @@
 #define SYS_IF(name, a)		{.nr = __NR_##name, .n_args = 1, .args = {a}}
 #define SYS_IF2(name, a, b)	{.nr = __NR_##name, .n_args = 2, .args = {a, b}}
 #define IOCTL(request)		SYS_IF(ioctl, ARG32(1, request))
+/* What only makes sense for certain descriptors is let through for those (base/fdrange.h). */
+#define IOCTL_OF(request, fds, n)                                                                  \
+				SYS_IF2(ioctl, ARG32(1, request), ARG(0, (uint32_t)~((n) - 1), fds))
+#define VM_IOCTL(request)	IOCTL_OF(request, VR_FDS_VM, VR_FDS_VM_N)
+#define VCPU_IOCTL(request)	IOCTL_OF(request, VR_FDS_VCPU, VR_FDS_VCPU_N)
+#define NET_IOCTL(request)	IOCTL_OF(request, VR_FDS_NET, VR_FDS_NET_N)
 #define MADVISE(advice)		SYS_IF(madvise, ARG32(2, advice))
 #define FCNTL(command)		SYS_IF(fcntl, ARG32(1, command))
 
@@ -116,51 +123,51 @@ static const struct sbx_rule shim[] = {
 /* ---- vmm: the event loop ---- */
 
 static const struct sbx_rule vmm[] = {
-	SYS(epoll_wait),	      /* the loop */
-	SYS(epoll_pwait),	      /* epoll_wait() of other libcs */
-	SYS(epoll_ctl),		      /* fds come and go with connections */
-	SYS(readv),		      /* stdio streams */
-	SYS(writev),		      /* stdio streams */
-	SYS(recvmsg),		      /* control requests with stdio fds, exit status */
-	SYS(sendmsg),		      /* answers, stdio into sockets; all sockets are connected */
-	SYS(recvfrom),		      /* recv() */
-	SYS_IF(sendto, ARG_NONE(4)),  /* send(); never to an address */
-	SYS(accept4),		      /* of our control socket, and of those passed on */
-	FCNTL(F_DUPFD_CLOEXEC),	      /* an accepted socket has two ends */
-	SYS(shutdown),		      /* one direction of stdio sockets */
-	SYS(getsockopt),	      /* SO_PEERCRED of a control connection, SO_ERROR */
-	SYS(timerfd_settime),	      /* the loop's timers */
-	MADVISE(MADV_REMOVE),	      /* the balloon: pages of guest RAM go back */
-	IOCTL(FIONREAD),	      /* bytes waiting in a pipe or tty */
-	IOCTL(TIOCGWINSZ),	      /* terminal size */
-	IOCTL(TIOCSWINSZ),	      /* the size of the host's side of the pty */
-	IOCTL(TCGETS),		      /* isatty(), raw mode of the host's pty */
-	IOCTL(TCSETS),		      /* the same */
-	IOCTL(KVM_IOEVENTFD),	      /* teardown unregisters doorbells */
-	IOCTL(KVM_IRQFD),	      /* teardown unregisters interrupts */
-	IOCTL(KVM_GET_CLOCK),	      /* pause and resume keep the guest's clock */
-	IOCTL(KVM_SET_CLOCK),	      /* the same */
-	IOCTL(VHOST_NET_SET_BACKEND), /* teardown: the kernel leaves guest memory alone */
-	IOCTL(TUNSETQUEUE),	      /* the driver uses more queues, or fewer */
+	SYS(epoll_wait),	     /* the loop */
+	SYS(epoll_pwait),	     /* epoll_wait() of other libcs */
+	SYS(epoll_ctl),		     /* fds come and go with connections */
+	SYS(readv),		     /* stdio streams */
+	SYS(writev),		     /* stdio streams */
+	SYS(recvmsg),		     /* control requests with stdio fds, exit status */
+	SYS(sendmsg),		     /* answers, stdio into sockets; all sockets are connected */
+	SYS(recvfrom),		     /* recv() */
+	SYS_IF(sendto, ARG_NONE(4)), /* send(); never to an address */
+	SYS(accept4),		     /* of our control socket, and of those passed on */
+	FCNTL(F_DUPFD_CLOEXEC),	 /* an accepted socket has two ends; new taps get their numbers */
+	SYS(shutdown),		 /* one direction of stdio sockets */
+	SYS(getsockopt),	 /* SO_PEERCRED of a control connection, SO_ERROR */
+	SYS(timerfd_settime),	 /* the loop's timers */
+	MADVISE(MADV_REMOVE),	 /* the balloon: pages of guest RAM go back */
+	IOCTL(FIONREAD),	 /* bytes waiting in a pipe or tty */
+	IOCTL(TIOCGWINSZ),	 /* terminal size */
+	IOCTL(TIOCSWINSZ),	 /* the size of the host's side of the pty */
+	IOCTL(TCGETS),		 /* isatty(), raw mode of the host's pty */
+	IOCTL(TCSETS),		 /* the same */
+	VM_IOCTL(KVM_IOEVENTFD), /* teardown unregisters doorbells */
+	VM_IOCTL(KVM_IRQFD),	 /* teardown unregisters interrupts */
+	VM_IOCTL(KVM_GET_CLOCK), /* pause and resume keep the guest's clock */
+	VM_IOCTL(KVM_SET_CLOCK), /* the same */
+	NET_IOCTL(VHOST_NET_SET_BACKEND), /* teardown: the kernel leaves guest memory alone */
+	NET_IOCTL(TUNSETQUEUE),		  /* the driver uses more queues, or fewer */
 };
 
 /* ---- vcpu: the loop around KVM_RUN and the register files of devices ---- */
 
 static const struct sbx_rule vcpu[] = {
-	IOCTL(KVM_RUN),		      /* what the thread is for */
-	IOCTL(KVM_KVMCLOCK_CTRL),     /* after a pause: no soft lockup reports in the guest */
-	IOCTL(KVM_GET_REGS),	      /* where it died, for the message of an internal error */
-	IOCTL(KVM_GET_SREGS),	      /* the same */
-	IOCTL(KVM_IOEVENTFD),	      /* a device is (de)activated by a register write */
-	IOCTL(KVM_IRQFD),	      /* the same */
-	IOCTL(TUNSETOFFLOAD),	      /* the same: a network driver says what it takes */
-	IOCTL(TUNSETQUEUE),	      /* the same: it begins with one pair of queues */
-	IOCTL(VHOST_SET_FEATURES),    /* the same, where the kernel serves its queues */
-	IOCTL(VHOST_SET_VRING_NUM),   /* where they lie */
-	IOCTL(VHOST_SET_VRING_BASE),  /* the same */
-	IOCTL(VHOST_SET_VRING_ADDR),  /* the same; beyond our own memory it reaches nothing */
-	IOCTL(VHOST_NET_SET_BACKEND), /* begin and end, with the tap we have */
-	SYS(epoll_ctl),		      /* the same */
+	VCPU_IOCTL(KVM_RUN),		  /* what the thread is for */
+	VCPU_IOCTL(KVM_KVMCLOCK_CTRL),	  /* after a pause: no soft lockup reports in the guest */
+	VCPU_IOCTL(KVM_GET_REGS),	  /* where it died, for the message of an internal error */
+	VCPU_IOCTL(KVM_GET_SREGS),	  /* the same */
+	VM_IOCTL(KVM_IOEVENTFD),	  /* a device is (de)activated by a register write */
+	VM_IOCTL(KVM_IRQFD),		  /* the same */
+	NET_IOCTL(TUNSETOFFLOAD),	  /* the same: a network driver says what it takes */
+	NET_IOCTL(TUNSETQUEUE),		  /* the same: it begins with one pair of queues */
+	NET_IOCTL(VHOST_SET_FEATURES),	  /* the same, where the kernel serves its queues */
+	NET_IOCTL(VHOST_SET_VRING_NUM),	  /* where they lie */
+	NET_IOCTL(VHOST_SET_VRING_BASE),  /* the same */
+	NET_IOCTL(VHOST_SET_VRING_ADDR),  /* the same; beyond our own memory it reaches nothing */
+	NET_IOCTL(VHOST_NET_SET_BACKEND), /* begin and end, with the tap we have */
+	SYS(epoll_ctl),			  /* the same */
 	SYS(recvfrom), /* the same, for the queues the file server serves: its answer */
 	SYS_IF(sendto, ARG_NONE(4)), /* and our request to it; never to an address */
 };
@@ -173,11 +180,11 @@ static const struct sbx_rule vmm_start[] = {
 	/* A thread's own, narrower filter: flags 0, so no TSYNC and no listener. */
 	SYS_IF2(seccomp, ARG32(0, SECCOMP_SET_MODE_FILTER), ARG32(1, 0)),
 	/* The kernel gets to know guest RAM and makes its thread, once a queue pair. */
-	IOCTL(VHOST_SET_OWNER), IOCTL(VHOST_SET_MEM_TABLE), IOCTL(VHOST_SET_VRING_KICK),
-	IOCTL(VHOST_SET_VRING_CALL), SYS(rseq), /* a new thread registers with the scheduler */
-	SYS(set_robust_list),			/* a new thread, likewise */
-	SYS(timerfd_create),			/* the loop's timers are made with its first user */
-	SYS(eventfd2),				/* late eventfds */
+	NET_IOCTL(VHOST_SET_OWNER), NET_IOCTL(VHOST_SET_MEM_TABLE), NET_IOCTL(VHOST_SET_VRING_KICK),
+	NET_IOCTL(VHOST_SET_VRING_CALL), SYS(rseq), /* a new thread registers with the scheduler */
+	SYS(set_robust_list),			    /* a new thread, likewise */
+	SYS(timerfd_create), /* the loop's timers are made with its first user */
+	SYS(eventfd2),	     /* late eventfds */
 };
 
 /* ---- fs: file operations beneath its shares; Landlock and the mount namespace say where ---- */
@@ -258,10 +265,10 @@ static const struct sbx_rule net[] = {
 	SYS(recvmsg),		     /* netlink */
 	SYS(recvfrom),		     /* the vmm's and create's messages; that something changed */
 	SYS_IF(sendto, ARG_NONE(4)), /* send(): answers; never to an address */
-	IOCTL(TUNSETIFF),	     /* a tap, in the namespace its descriptor was opened in */
-	IOCTL(TUNSETVNETHDRSZ),	     /* the same */
-	IOCTL(TUNSETSNDBUF),	     /* the same */
-	IOCTL(TUNSETOFFLOAD),	     /* the same */
+	NET_IOCTL(TUNSETIFF),	     /* a tap, in the namespace its descriptor was opened in */
+	NET_IOCTL(TUNSETVNETHDRSZ),  /* the same */
+	NET_IOCTL(TUNSETSNDBUF),     /* the same */
+	NET_IOCTL(TUNSETOFFLOAD),    /* the same */
 };
 
 /* ---- proxy: a foreground `exec` that stands in for its process; nothing but the relay ---- */

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fdrange.h"
 #include "vmm/kvm.h"
 #include "vmm/kvm_stats.h"
 #include "vmm/vcpu_x86.h"
@@ -442,6 +443,10 @@ static int create_one(const struct vcpus_config *cfg, const struct x86_cpuid *ho
 	v->fd = kvm_create_vcpu(cfg->vm_fd, v->index);
 	if (v->fd < 0) {
 		return v->fd;
+	}
+	ret = vr_fd_move(&v->fd, VR_FDS_VCPU, VR_FDS_VCPU_N);
+	if (ret < 0) {
+		return ret;
 	}
 	run = mmap(NULL, run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
 	if (run == MAP_FAILED) {

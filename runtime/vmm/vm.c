@@ -17,6 +17,7 @@
 
 #include "base/checked.h"
 #include "base/cleanup.h"
+#include "base/fdrange.h"
 #include "vmm/bus.h"
 #include "vmm/irq.h"
 #include "vmm/kvm.h"
@@ -278,6 +279,10 @@ static int create_machine(struct vm *vm, const struct vm_config *cfg)
 	vm->fd = kvm_create_vm(cfg->kvm_fd);
 	if (vm->fd < 0) {
 		return vm->fd;
+	}
+	ret = vr_fd_move(&vm->fd, VR_FDS_VM, VR_FDS_VM_N);
+	if (ret < 0) {
+		return ret;
 	}
 	(void)kvm_disable_pmu(vm->fd); /* absent before Linux 5.18; CPUID hides the PMU anyway */
 	ret = kvm_set_identity_map_addr(vm->fd, ML_KVM_IDENTITY);

@@ -37,6 +37,8 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
+#include "base/fdrange.h"
+
 #ifndef __NR_mseal
 #define __NR_mseal 462
 #endif
@@ -254,16 +256,23 @@ const struct evil_attempt evil_attempts[] = {
 		OUT("--", "kkkkkkk", "-----")},
 	{"ioctl", "KVM_CREATE_DEVICE", CALL(ioctl, -1, KVM_CREATE_DEVICE, P(buffer)), PAST(EBADF),
 		OUT("--", "kkkkkkk", "-----")},
-	{"ioctl", "KVM_RUN", CALL(ioctl, -1, KVM_RUN, 0), PAST(EBADF), OUT("--", "ykykkkk", "-----")},
-	{"ioctl", "KVM_IOEVENTFD", CALL(ioctl, -1, KVM_IOEVENTFD, P(buffer)), PAST(EBADF),
-		OUT("--", "yyykkkk", "-----")},
-	{"ioctl", "KVM_IRQFD", CALL(ioctl, -1, KVM_IRQFD, P(buffer)), PAST(EBADF),
-		OUT("--", "yyykkkk", "-----")},
-	{"ioctl", "TUNSETIFF", CALL(ioctl, -1, TUNSETIFF, P(buffer)), PAST(EBADF),
-		OUT("--", "kkkkkky", "-----")},
+	{"ioctl", "KVM_RUN of something that is no vCPU", CALL(ioctl, -1, KVM_RUN, 0), PAST(EBADF),
+		OUT("--", "kkkkkkk", "-----")},
+	{"ioctl", "KVM_RUN", CALL(ioctl, VR_FDS_VCPU + VR_FDS_VCPU_N - 1, KVM_RUN, 0), PAST(EBADF),
+		OUT("--", "ykykkkk", "-----")},
+	{"ioctl", "KVM_IOEVENTFD of something that is no VM",
+		CALL(ioctl, VR_FDS_VM + 1, KVM_IOEVENTFD, 0), PAST(EBADF),
+		OUT("--", "kkkkkkk", "-----")},
+	{"ioctl", "KVM_IOEVENTFD", FN(evil_ioeventfd), OUT("--", "yyykkkk", "-----")},
+	{"ioctl", "KVM_IRQFD", FN(evil_irqfd), OUT("--", "yyykkkk", "-----")},
+	{"ioctl", "TUNSETIFF of something that is no tap", CALL(ioctl, -1, TUNSETIFF, P(buffer)),
+		PAST(EBADF), OUT("--", "kkkkkkk", "-----")},
+	{"ioctl", "TUNSETIFF", CALL(ioctl, VR_FDS_NET + VR_FDS_NET_N - 1, TUNSETIFF, P(buffer)),
+		PAST(EBADF), OUT("--", "kkkkkky", "-----")},
 	{"ioctl", "TUNSETPERSIST", CALL(ioctl, -1, TUNSETPERSIST, 1), PAST(EBADF),
 		OUT("--", "kkkkkkk", "-----")},
-	{"ioctl", "TUNSETOFFLOAD", CALL(ioctl, -1, TUNSETOFFLOAD, 0), PAST(EBADF),
+	{"ioctl", "TUNSETOFFLOAD", CALL(ioctl, VR_FDS_NET + VR_FDS_NET_N - 1, TUNSETOFFLOAD, 0),
+		PAST(EBADF),
 		OUT("--", "ykykkky", "-----")},
 	{"ioctl", "flags of a file (FS_IOC_SETFLAGS)",
 		CALL(ioctl, -1, FS_IOC_SETFLAGS, P(buffer)), PAST(EBADF),

@@ -164,6 +164,8 @@ int evil_perf(void);
 int evil_io_uring(void);
 int evil_seccomp_listener(void);
 int evil_adjtime(void);
+int evil_ioeventfd(void);
+int evil_irqfd(void);
 int evil_limit_up(void);
 int evil_setrlimit_up(void);
 int evil_realtime(void);

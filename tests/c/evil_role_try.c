@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/io_uring.h>
+#include <linux/kvm.h>
 #include <linux/openat2.h>
 #include <linux/perf_event.h>
 #include <linux/seccomp.h>
@@ -18,6 +19,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -30,6 +32,8 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "base/fdrange.h"
 
 #define PROGRAM "/bin/busybox"
 
@@ -345,6 +349,24 @@ int evil_adjtime(void)
 	struct timex t = {.modes = ADJ_TICK, .tick = 1}; /* out of range: changes nothing */
 
 	return code_past(syscall(SYS_adjtimex, &t), EINVAL);
+}
+
+/* Where there is a VM, its argument is read first. */
+static int vm_ioctl(unsigned long request)
+{
+	long ret = ioctl(VR_FDS_VM, request, NULL);
+
+	return ret < 0 && errno == EBADF ? 0 : code_past(ret, EFAULT);
+}
+
+int evil_ioeventfd(void)
+{
+	return vm_ioctl(KVM_IOEVENTFD);
+}
+
+int evil_irqfd(void)
+{
+	return vm_ioctl(KVM_IRQFD);
 }
 
 int evil_mount(void)

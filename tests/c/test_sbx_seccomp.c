@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
 #include <linux/vhost.h>
@@ -27,6 +28,7 @@
 #include <sys/syscall.h>
 
 #include "base/checked.h"
+#include "base/fdrange.h"
 #include "bpf_sim.h"
 #include "sandbox/caps.h"
 #include "sandbox/seccomp_build.h"
@@ -526,16 +528,28 @@ static void kernel_kills_what_is_not(void **state)
 		{SBX_ROLE_VMM, __NR_sendto, {-1, 0, 0, 0, 8, 16}, "send to an address"},
 		{SBX_ROLE_VMM, __NR_prlimit64, {0, RLIMIT_CORE, 8}, "set a limit"},
 		{SBX_ROLE_VMM, __NR_ioctl, {0, TIOCSTI}, "type into a terminal"},
-		{SBX_ROLE_VMM, __NR_ioctl, {-1, KVM_RUN}, "run a vCPU in the main thread"},
+		{SBX_ROLE_VMM, __NR_ioctl, {VR_FDS_VCPU, KVM_RUN}, "run a vCPU in the main thread"},
+		{SBX_ROLE_VMM, __NR_ioctl, {0, KVM_IRQFD}, "an ioctl of the VM on anything else"},
+		{SBX_ROLE_VMM, __NR_ioctl, {VR_FDS_VM, TUNSETQUEUE}, "one of taps on the VM"},
+		{SBX_ROLE_VCPU, __NR_ioctl, {VR_FDS_VM, KVM_RUN}, "one of vCPUs on the VM"},
 		{SBX_ROLE_VCPU, __NR_ioctl, {-1, KVM_CREATE_VM}, "make a VM"},
-		{SBX_ROLE_VCPU, __NR_ioctl, {-1, KVM_SET_USER_MEMORY_REGION}, "map guest memory"},
-		{SBX_ROLE_VCPU, __NR_ioctl, {-1, VHOST_SET_MEM_TABLE}, "tell vhost of memory"},
 		{SBX_ROLE_VCPU,
 		 __NR_ioctl,
-		 {-1, VHOST_SET_VRING_CALL},
+		 {VR_FDS_VM, KVM_SET_USER_MEMORY_REGION},
+		 "map guest memory"},
+		{SBX_ROLE_VCPU,
+		 __NR_ioctl,
+		 {VR_FDS_NET, VHOST_SET_MEM_TABLE},
+		 "tell vhost of memory"},
+		{SBX_ROLE_VCPU,
+		 __NR_ioctl,
+		 {VR_FDS_NET, VHOST_SET_VRING_CALL},
 		 "have vhost signal an eventfd"},
-		{SBX_ROLE_VMM, __NR_ioctl, {-1, VHOST_SET_OWNER}, "a thread of vhost"},
-		{SBX_ROLE_VMM_START, __NR_ioctl, {-1, VHOST_SET_LOG_BASE}, "have vhost log"},
+		{SBX_ROLE_VMM, __NR_ioctl, {VR_FDS_NET, VHOST_SET_OWNER}, "a thread of vhost"},
+		{SBX_ROLE_VMM_START,
+		 __NR_ioctl,
+		 {VR_FDS_NET, VHOST_SET_LOG_BASE},
+		 "have vhost log"},
 		{SBX_ROLE_VCPU, __NR_accept4, {-1}, "accept in a vCPU thread"},
 		{SBX_ROLE_VCPU, __NR_recvmsg, {-1}, "receive descriptors in a vCPU thread"},
 		{SBX_ROLE_VCPU, __NR_clone, {0}, "a thread from a vCPU thread"},
@@ -583,7 +597,7 @@ static void *vcpu_thread(void *arg)
 	}
 	block = malloc(3 << 20);
 	free(block);
-	(void)ioctl(-1, KVM_RUN, 0);
+	(void)ioctl(VR_FDS_VCPU, KVM_RUN, 0);
 	return arg;
 }
 
