@@ -336,19 +336,24 @@ check:
 	$(Q)rm -rf $(BUILD)/results && mkdir -p $(BUILD)/results
 	$(Q)tests/check.sh $(BUILD)
 
+# The behaviour tests that the sanitizers see: containers' lives, every way in and out of a machine, and each device.
+# A role that a sanitizer ends is a container that fails. The filters, which a sanitizer can't live with, are left out.
+SANITIZED_BATS := $(patsubst %,tests/bats/%.bats,lifecycle exec mounts pause tty net disks update)
+
+# The address and undefined behaviour sanitizers: all unit tests, and those. Most of an hour in an emulated machine.
 .PHONY: check-asan
 check-asan:
 	$(Q)$(MAKE) BUILD=$(BUILD)-asan OPT='-O1 -g -fno-omit-frame-pointer' HARDEN= \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' \
-		VOLT_SKIP_OK='this build installs no system call filters' unit
+		VOLT_SKIP_OK='this build installs no system call filters' BATS_FILES='$(SANITIZED_BATS)' unit bats
 
-# The unit tests of what has more than one thread, with the thread sanitizer.
+# The thread sanitizer: the unit tests of what has more than one thread, and the same behaviour tests.
 TSAN_TESTS := loop vm virtq virtio_mmio virtio_fs rng balloon console vsock vsock_conn vsock_flow \
 	vsock_evil fs_server gmem log stream dev_abuse
 .PHONY: check-tsan
 check-tsan:
 	$(Q)$(MAKE) BUILD=$(BUILD)-tsan OPT='-O1 -g -fno-omit-frame-pointer' HARDEN= \
-		SANITIZE='-fsanitize=thread' tsan-tests
+		SANITIZE='-fsanitize=thread' BATS_FILES='$(SANITIZED_BATS)' tsan-tests bats
 .PHONY: tsan-tests
 tsan-tests: $(patsubst %,$(BUILD)/tests/test_%,$(TSAN_TESTS))
 	$(Q)VOLT_SKIP_OK='this build installs no system call filters' tests/run-unit.sh $^
