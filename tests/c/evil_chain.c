@@ -201,8 +201,8 @@ static uint16_t place_direct(struct eg *g, unsigned q, struct draft *dr)
 	uint16_t index[DRAFT_MAX];
 	enum eg_lie lie = g->lie;
 
-	if (lie == EG_LIE_TOTAL_TOO_BIG && dr->n > eg_free_descs(g, q)) {
-		dr->n = eg_free_descs(g, q); /* a small queue: go round until it is too big */
+	if (dr->n > eg_free_descs(g, q)) {
+		dr->n = eg_free_descs(g, q); /* a small queue: go round until it is too much */
 		lie = EG_LIE_CYCLE;
 	}
 	take_descs(g, q, index, dr->n);

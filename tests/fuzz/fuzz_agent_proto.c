@@ -174,7 +174,8 @@ static void some_process(struct ap_process *p)
 	p->n_rlimits = rnd(3);
 	p->n_fds = rnd(4);
 	for (uint32_t i = 0; i < p->n_fds; i++) {
-		p->fds[i] = rnd(2) ? 1 + rnd(3) : AP_FD_LISTEN(rnd(2) ? 4 : 6, 1 + rnd(65535));
+		p->fds[i] = rnd(2) ? rnd(4) ? 1 + rnd(3) : AP_FD_NULL
+				   : AP_FD_LISTEN(rnd(2) ? 4 : 6, 1 + rnd(65535));
 	}
 	p->caps[rnd(AP_CAPS_COUNT)] = rnd(1000);
 	if (rnd(2)) {

@@ -40,8 +40,8 @@ static void take(struct nl_object *o, void *ctx)
 }
 
 /*
- * libnl 3.7 goes round forever over next hops that say they have no length. The kernel sends no
- * such thing, and what it is fed here is to be about our code.
+ * libnl 3.7 goes round forever over next hops that say they have no length, and beyond the end after one
+ * whose padding lies there. The kernel sends no such thing, and what it is fed here is to be about our code.
  */
 static bool libnl_can_take(struct nl_msg *m)
 {
@@ -57,7 +57,7 @@ static bool libnl_can_take(struct nl_msg *m)
 	hop = nla_data(tb[RTA_MULTIPATH]);
 	left = nla_len(tb[RTA_MULTIPATH]);
 	while (left >= (int)sizeof(*hop) && left >= hop->rtnh_len) {
-		if (hop->rtnh_len < sizeof(*hop)) {
+		if (hop->rtnh_len < sizeof(*hop) || (int)RTNH_ALIGN(hop->rtnh_len) > left) {
 			return false;
 		}
 		left -= RTNH_ALIGN(hop->rtnh_len);
