@@ -41,9 +41,11 @@ static socklen_t address_of(uint32_t kind, uint32_t proc, uint32_t stream, union
 	memset(out, 0, sizeof(*out));
 	switch (AP_FD_FAMILY(kind)) {
 	case 4:
-		out->in = (struct sockaddr_in){.sin_family = AF_INET,
-					       .sin_port = port,
-					       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		/* one of its own: on the host the same port may have listened on other addresses */
+		out->in = (struct sockaddr_in){
+			.sin_family = AF_INET,
+			.sin_port = port,
+			.sin_addr.s_addr = htonl(127u << 24 | stream << 20 | (proc & 0xfffff))};
 		return sizeof(out->in);
 	case 6:
 		out->in6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
@@ -147,14 +149,4 @@ void accept_finish(uint32_t proc)
 			stream_finish(&links[i].stream);
 		}
 	}
-}
-
-bool accept_is_open(uint32_t proc)
-{
-	for (size_t i = 0; i < used; i++) {
-		if (links[i].proc == proc && stream_is_open(&links[i].stream)) {
-			return true;
-		}
-	}
-	return false;
 }

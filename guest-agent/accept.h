@@ -27,7 +27,4 @@ int accept_connect(struct agent *a, const struct ap_accept *m, uint32_t kind, st
 void accept_event(uint64_t ref, uint32_t events);
 /** accept_finish() - its process is dead: what it wrote is sent, then its connections end */
 void accept_finish(uint32_t proc);
-/** accept_is_open() - has it a connection left? */
-bool accept_is_open(uint32_t proc);
-
 #endif /* AGENT_ACCEPT_H */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fdio.h"
 #include "base/log.h"
 
 #define LISTENERS 16u
@@ -26,8 +27,14 @@
 #define ASKED_MAX 16u
 
 /* What a process wrote to connections whose far ends don't read is given up some time after its end. */
-#define DRAIN_MS   10000u
+#define DRAIN_MS   5000u
 #define DRAIN_OVER AP_MAX_ACCEPTED /* as an index of EV_LINK_ATTACH */
+
+/*
+ * A far end that sends nothing and doesn't close, when the guest has long ended its direction. Whether the
+ * process still reads can't be seen; the kernel gives orphans as long (net.ipv4.tcp_fin_timeout).
+ */
+#define LINGER_MS 60000u
 
 /** struct listener - @fd: -1 free; @watched: the loop tells of connections */
 struct listener {
@@ -43,13 +50,17 @@ struct link {
 	struct vmproc *owner;
 	uint32_t port;
 	uint32_t proc;
-	bool ended; /* its process has */
-	bool asked; /* the agent has not answered yet */
+	bool ended;   /* its process has */
+	bool asked;   /* the agent has not answered yet */
+	bool started; /* bytes flow */
+	bool heard;   /* something happened to it since ... */
+	bool lingers; /* ... the guest sends no more; its timer runs */
 };
 _Static_assert(offsetof(struct link, stream) == 0, "see on_closed()");
 
 struct vmproc_accepts {
 	unsigned asked;
+	bool draining; /* the timer of DRAIN_OVER runs */
 	struct listener listener[LISTENERS];
 	struct link link[AP_MAX_ACCEPTED];
 };
@@ -84,6 +95,25 @@ static void listener_watch(struct vmproc *p, unsigned i, bool on)
 	l->watched = on;
 }
 
+int vmproc_accept_room(struct vmproc *p, const struct passfds *fds)
+{
+	unsigned room = LISTENERS;
+	unsigned n = 0;
+	int rc;
+
+	for (uint32_t i = 0; i < fds->n; i++) {
+		n += AP_FD_IS_LISTEN(fds->kind[i]);
+	}
+	if (n == 0) {
+		return 0;
+	}
+	rc = accepts_create(p);
+	for (unsigned i = 0; rc == 0 && i < LISTENERS; i++) {
+		room -= p->accepts->listener[i].fd >= 0;
+	}
+	return rc < 0 ? rc : n > room ? -ENOSPC : 0;
+}
+
 int vmproc_accept_add(struct vmproc *p, uint32_t proc, uint32_t stream, int fd)
 {
 	int rc = accepts_create(p);
@@ -92,6 +122,11 @@ int vmproc_accept_add(struct vmproc *p, uint32_t proc, uint32_t stream, int fd)
 		struct listener *l = &p->accepts->listener[i];
 
 		if (l->fd < 0) {
+			/* others may accept from it, too; then there is nobody when we try */
+			rc = vr_set_nonblock(fd, true);
+			if (rc < 0) {
+				return rc;
+			}
 			*l = (struct listener){.fd = fd, .proc = proc, .stream = stream};
 			listener_watch(p, i, true);
 			return 0;
@@ -107,10 +142,24 @@ static bool link_is_over(const struct link *k)
 	return k->stream.rfd < 0 && k->stream.wfd < 0 && !k->stream.conn;
 }
 
+static uint32_t link_index(const struct link *k)
+{
+	return (uint32_t)(k - k->owner->accepts->link);
+}
+
+static void linger(struct link *k)
+{
+	k->heard = false;
+	k->lingers = loop_after(k->owner->loop, EV_LINK_ATTACH, link_index(k), LINGER_MS) == 0;
+}
+
 static void on_drained(void *ctx)
 {
-	const struct link *k = ctx;
+	struct link *k = ctx;
 
+	if (k->started && !link_is_over(k)) {
+		linger(k);
+	}
 	vmproc_procs_drained(k->owner, k->proc);
 }
 
@@ -162,8 +211,7 @@ static int link_open(struct vmproc *p, struct link *k, uint32_t proc, int fd)
 	}
 	k->owner = p;
 	k->proc = proc;
-	k->ended = false;
-	k->asked = false;
+	k->ended = k->asked = k->started = k->lingers = false;
 	stream_init(&k->stream, p->loop, p->vsock, EV_LINK, i << 1, fd, second);
 	k->stream.is_socket = true;
 	k->stream.drained = on_drained;
@@ -212,6 +260,8 @@ static void accept_one(struct vmproc *p, unsigned i)
 	fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0 && link_open(p, k, l->proc, fd) == 0) {
 		pass_on(p, l, k);
+	} else if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+		listener_watch(p, i, false); /* until something ends: it would only happen again */
 	}
 }
 
@@ -225,6 +275,23 @@ static void links_over(struct vmproc *p)
 			stream_abandon(&k->stream);
 		}
 	}
+	watch_all(p);
+}
+
+/* Takes the vsock lock. */
+static void link_timer(struct vmproc *p, struct link *k)
+{
+	if (!k->started) {
+		k->started = true;
+		stream_attached(&k->stream);
+		if (k->stream.out_done && !link_is_over(k)) {
+			linger(k);
+		}
+	} else if (k->heard) {
+		linger(k);
+	} else {
+		link_abandon(p, k);
+	}
 }
 
 void vmproc_accept_event(struct vmproc *p, enum vmproc_event kind, uint32_t index)
@@ -235,6 +302,7 @@ void vmproc_accept_event(struct vmproc *p, enum vmproc_event kind, uint32_t inde
 		return;
 	}
 	if (kind == EV_LINK_ATTACH && index == DRAIN_OVER) {
+		p->accepts->draining = false;
 		vsock_lock(p->vsock);
 		links_over(p);
 		vsock_unlock(p->vsock);
@@ -251,8 +319,9 @@ void vmproc_accept_event(struct vmproc *p, enum vmproc_event kind, uint32_t inde
 		return;
 	}
 	if (kind == EV_LINK_ATTACH) {
-		stream_attached(&k->stream);
+		link_timer(p, k);
 	} else {
+		k->heard = true;
 		stream_event(&k->stream, (index & 1) != 0);
 	}
 	if (link_is_over(k)) {
@@ -260,7 +329,10 @@ void vmproc_accept_event(struct vmproc *p, enum vmproc_event kind, uint32_t inde
 	}
 }
 
-/* With the vsock lock held: the agent has told of it, after the last byte. */
+/*
+ * With the vsock lock held. What the process had written to its connections may still come, but a
+ * far end that doesn't take it holds nobody's end up for long.
+ */
 void vmproc_accept_end(struct vmproc *p, uint32_t proc)
 {
 	bool waits = false;
@@ -278,13 +350,17 @@ void vmproc_accept_end(struct vmproc *p, uint32_t proc)
 
 		if (k->port != 0 && k->proc == proc) {
 			k->ended = true;
-			stream_process_ended(&k->stream);
 			waits |= !link_is_over(k);
 		}
 	}
-	if (waits && loop_after(p->loop, EV_LINK_ATTACH, DRAIN_OVER, DRAIN_MS) < 0) {
-		links_over(p);
+	if (waits && !p->accepts->draining) {
+		p->accepts->draining =
+			loop_after(p->loop, EV_LINK_ATTACH, DRAIN_OVER, DRAIN_MS) == 0;
+		if (!p->accepts->draining) {
+			links_over(p);
+		}
 	}
+	watch_all(p);
 }
 
 bool vmproc_accept_drained(const struct vmproc *p, uint32_t proc)

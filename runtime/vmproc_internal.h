@@ -341,6 +341,9 @@ int vmproc_exec(struct vmproc *p, int client, const struct ctl_request *req, int
 void vmproc_exec_answered(struct vmproc *p, uint32_t id, bool ok);
 
 /* vmproc_accept.c */
+/** vmproc_accept_room() - is there room for the listening ones of @fds? Return: 0, -ENOSPC, -ENOMEM */
+int vmproc_accept_room(struct vmproc *p, const struct passfds *fds)
+	__attribute__((warn_unused_result));
 /**
  * vmproc_accept_add() - pass connections to @fd on to a process
  * @fd:     listening, non-blocking or not; owned on success

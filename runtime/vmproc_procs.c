@@ -193,7 +193,7 @@ struct vproc *vmproc_procs_add(struct vmproc *p, bool tty, const int rfd[VMPROC_
 {
 	uint32_t port;
 
-	if (vmproc_procs_port(p, &port) < 0) {
+	if (vmproc_procs_port(p, &port) < 0 || vmproc_accept_room(p, fds) < 0) {
 		return NULL;
 	}
 	for (uint32_t slot = 1; slot < VMPROC_MAX_PROCS; slot++) {
@@ -240,6 +240,7 @@ void vmproc_procs_release(struct vmproc *p, struct vproc *v)
 			loop_cancel(p->loop, EV_ATTACH, stream_index(slot, s));
 		}
 	}
+	vmproc_accept_end(p, v->id); /* an exec that never came to run has listeners, too */
 	vsock_unlock(p->vsock);
 	loop_cancel(p->loop, EV_PROC, slot << 1 | PROC_WORK_OVER);
 	loop_cancel(p->loop, EV_PROC, slot << 1 | PROC_WORK_RESIZE);
