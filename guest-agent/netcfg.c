@@ -116,10 +116,25 @@ static int bring_home(uint32_t slot, struct ifreq *ifr)
 	return rc;
 }
 
+/* Here already, from a request that failed later on. */
+static bool is_here(const struct netcfg *c, const struct ap_link *l)
+{
+	struct ifreq ifr = {.ifr_ifindex = c->index[l->slot]};
+
+	return ifr.ifr_ifindex > 0 && ioctl(c->sock, SIOCGIFNAME, &ifr) == 0 &&
+	       ioctl(c->sock, SIOCGIFHWADDR, &ifr) == 0 &&
+	       memcmp(ifr.ifr_hwaddr.sa_data, l->mac, sizeof(l->mac)) == 0;
+}
+
 static int find_device(struct netcfg *c, const struct ap_link *l, struct fail *f)
 {
 	struct ifreq ifr = {0};
-	int rc = birth_ns >= 0 ? bring_home(l->slot, &ifr) : look_for(l->slot, &ifr);
+	int rc;
+
+	if (is_here(c, l)) {
+		return 0;
+	}
+	rc = birth_ns >= 0 ? bring_home(l->slot, &ifr) : look_for(l->slot, &ifr);
 
 	if (rc < 0 || ioctl(c->sock, SIOCGIFINDEX, &ifr) < 0) {
 		return fail_set(f, "network", rc < 0 ? rc : -errno, "find network device %u",
@@ -251,21 +266,24 @@ static bool has(const struct ap_net *net, enum netitem_kind kind, const void *it
 	return false;
 }
 
-/* In the opposite order of how they came. Return: whether an address went */
+/* In the opposite order of how they came, under the names of then. Return: whether an address went */
 static bool remove_old(struct netcfg *c)
 {
+	const struct ap_net *net = c->net;
 	const void *item;
 	bool address = false;
 	size_t size;
 
 	for (unsigned kind = NETITEM_COUNT; kind-- > 0;) {
 		for (uint32_t i = 0; (item = netitem_at(&now, kind, i, &size)); i++) {
-			if (!has(c->net, kind, item)) {
+			if (!has(net, kind, item)) {
+				c->net = &now;
 				netitem_del(c, kind, item);
 				address |= kind == NETITEM_ADDR;
 			}
 		}
 	}
+	c->net = net;
 	return address;
 }
 
@@ -309,7 +327,9 @@ static void remember(const struct netcfg *c)
 {
 	now = *c->net;
 	for (uint32_t i = 0; i < now.n_links; i++) {
-		snprintf(now_names[i], sizeof(now_names[i]), "%s", now.links[i].name);
+		if (now.links[i].name != now_names[i]) { /* as netcfg_enter() asks for it again */
+			snprintf(now_names[i], sizeof(now_names[i]), "%s", now.links[i].name);
+		}
 		now.links[i].name = now_names[i];
 	}
 	memcpy(now_index, c->index, sizeof(now_index));
@@ -320,10 +340,26 @@ static int apply(struct netcfg *c, struct fail *f)
 	bool moved;
 	int rc;
 
-	drop_devices(c);
 	moved = remove_old(c);
+	drop_devices(c);
 	rc = links(c, f);
 	return rc < 0 ? rc : add_new(c, moved || rc > 0, f);
+}
+
+/*
+ * When the first address of a subnet goes, its others stay, as on the host. Written where we are:
+ * each namespace has its own.
+ */
+static void keep_secondaries(void)
+{
+	static const char *const all[] = {"all", "default"};
+	char path[80];
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/promote_secondaries",
+			 all[i]);
+		(void)sys_write_file(-1, path, "1"); /* or addresses may be missing */
+	}
 }
 
 int netcfg_apply(const struct ap_net *net, struct fail *f)
@@ -338,6 +374,7 @@ int netcfg_apply(const struct ap_net *net, struct fail *f)
 	}
 	c.sock = sys_rc(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	rc = c.sock < 0 ? fail_set(f, "network", c.sock, "open a socket") : 0;
+	keep_secondaries();
 	rc = rc ? rc : apply(&c, f);
 	incomplete = rc < 0;
 	remember(&c); /* after a failure, too: what is there of it is to be removed again */

@@ -29,10 +29,12 @@
  * struct port - what is attached to a slot
  * @ifindex, @mac: of the interface; 0: the slot is free
  * @gone:    the interface is, the VM's device isn't yet
+ * @mtu:     the most that its device has room for: what it was made with
  */
 struct port {
 	int ifindex;
 	uint8_t mac[6];
+	uint32_t mtu;
 	bool gone;
 	struct net_tap tap;
 };
@@ -70,7 +72,7 @@ static int watch_alloc(struct net_watch *w)
 static void port_set(struct port *p, const struct net_scan *s, unsigned i,
 		     const struct net_tap *tap)
 {
-	*p = (struct port){.ifindex = s->ifindex[i], .tap = *tap};
+	*p = (struct port){.ifindex = s->ifindex[i], .mtu = s->net.links[i].mtu, .tap = *tap};
 	memcpy(p->mac, s->net.links[i].mac, sizeof(p->mac));
 }
 
@@ -301,12 +303,32 @@ static uint32_t assign_slots(struct net_watch *w, struct net_scan *s)
 	return added;
 }
 
+/*
+ * At once, whenever the guest lets go of its device: with another address an interface is another one, and
+ * what the old one's tap sent would still go out there.
+ */
 static void mark_gone(struct net_watch *w, uint32_t there)
 {
 	for (unsigned slot = 0; slot < w->n_slots; slot++) {
 		struct port *p = &w->port[slot];
 
-		p->gone |= p->ifindex > 0 && !(there & 1u << slot);
+		if (p->ifindex > 0 && !p->gone && !(there & 1u << slot)) {
+			p->gone = true;
+			net_tap_remove(&p->tap, w->nl);
+			p->tap.ifindex = 0;
+		}
+	}
+}
+
+/* A larger one than its device was made for can't be had. */
+static void limit_mtus(const struct net_watch *w, struct net_scan *s, uint32_t added)
+{
+	for (unsigned i = 0; i < s->net.n_links; i++) {
+		struct ap_link *l = &s->net.links[i];
+
+		if (!(added & 1u << l->slot)) {
+			l->mtu = VR_MIN(l->mtu, w->port[l->slot].mtu);
+		}
 	}
 }
 
@@ -402,6 +424,7 @@ static int read_namespace(struct net_watch *w, uint32_t *added)
 		}
 		*added &= there;
 		mark_gone(w, there);
+		limit_mtus(w, s, *added);
 		rc = net_scan_config(w->nl, s, &err);
 	}
 	if (rc < 0) {

@@ -276,16 +276,17 @@ noreturn void netproc_main(const struct netproc_plan *plan)
 	role_stdio_null(plan->null_fd);
 	if (!n) {
 		(void)vr_err_set(&err, ENOMEM, "watch the container's network: out of memory");
-	} else {
-		n->plan = plan;
-		n->report_fd = plan->report_fd;
-		n->home_fd = -1;
-		(void)!prepare(n, &err); /* err tells */
-	}
-	role_report(plan->report_fd, err.code != 0 ? &err : NULL);
-	if (err.code != 0) {
+		role_report(plan->report_fd, &err);
 		_exit(1);
 	}
+	n->plan = plan;
+	n->report_fd = plan->report_fd;
+	n->home_fd = -1;
+	if (prepare(n, &err) < 0) {
+		role_report(plan->report_fd, &err);
+		_exit(1);
+	}
+	role_report(plan->report_fd, NULL);
 	serve(n);
 	undo(n);
 	_exit(0);

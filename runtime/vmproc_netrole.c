@@ -38,6 +38,7 @@
  */
 struct vmproc_netrole {
 	bool ready;
+	uint32_t slots; /* of the last message, a bit each */
 	uint32_t told;
 	uint32_t answered;
 	bool waits;
@@ -119,7 +120,8 @@ static void tell_guest(struct vmproc *p)
 {
 	struct vmproc_netrole *r = p->netrole;
 
-	if (r->ready && r->waits && send_net(p) < 0) {
+	/* One at a time: a guest that is paused answers none, and the last one says it all. */
+	if (r->ready && r->waits && r->answered == r->told && send_net(p) < 0) {
 		vmproc_fail(p, "the guest agent can't be told of its network");
 	}
 }
@@ -245,7 +247,8 @@ static void on_state(struct vmproc *p, const struct net_state_msg *m, size_t pay
 		     size_t n_fds)
 {
 	struct vmproc_netrole *r = p->netrole;
-	uint32_t gone = vmproc_net_slots(p) & ~m->slots;
+	/* one that was announced and couldn't be had is gone, too */
+	uint32_t gone = (r->slots | vmproc_net_slots(p)) & ~m->slots;
 	size_t at = 0;
 
 	if (count_fds(m) != n_fds || payload_len > sizeof(r->payload)) {
@@ -263,6 +266,7 @@ static void on_state(struct vmproc *p, const struct net_state_msg *m, size_t pay
 			at += m->ifs[slot].n_queues;
 		}
 	}
+	r->slots = m->slots;
 	memcpy(r->payload, m->payload, payload_len);
 	r->payload_len = payload_len;
 	r->waits = true;

@@ -25,7 +25,8 @@ int vr_fd_move(int *fd, int first, int n)
 	int moved = fcntl(*fd, F_DUPFD_CLOEXEC, first);
 
 	/* EINVAL: the range begins above the limit; EMFILE: that or all is taken up to the limit */
-	if (moved < 0 && (errno == EINVAL || errno == EMFILE) && raise_limit((rlim_t)(first + n))) {
+	if (moved < 0 && (errno == EINVAL || errno == EMFILE) &&
+	    raise_limit((rlim_t)first + (rlim_t)n)) {
 		moved = fcntl(*fd, F_DUPFD_CLOEXEC, first);
 	}
 	if (moved < 0) {

@@ -560,6 +560,49 @@ more_cable() {
 	volt delete c1
 }
 
+@test "what an interface becomes: a larger MTU, fewer addresses, another address of its own" {
+	cable n1 1
+	bundle_in "$B" n1 sh -c "$WATCHER"
+	start_in "$B" c1
+	wait_for 30 guest_says "$B" 10.9.1.2
+	host_serves 7001
+	# More than its device was made for can't be had, and keeps nothing else from being had.
+	ip link set host1 mtu 9000 && ip -n n1 link set eth0 mtu 9000
+	more_cable n1 2
+	wait_for 2 guest_says "$B" "eth2    inet 10.9.2.2/24"
+	# Of several addresses the first one goes, as a host with systemd has it.
+	ip netns exec n1 sysctl -qw net.ipv4.conf.all.promote_secondaries=1
+	ip -n n1 addr add 10.9.1.5/24 dev eth0
+	wait_for 2 guest_says "$B" "eth0    inet 10.9.1.5/24"
+	ip -n n1 addr del 10.9.1.2/24 dev eth0
+	wait_for 2 guest_is_silent_about "$B" 10.9.1.2
+	guest_says "$B" "eth0    inet 10.9.1.5/24"
+	volt exec c1 /netprobe tcp 10.9.1.1 7001 1000
+	# Another hardware address is another device; the old one's frames have nowhere to go.
+	ip -n n1 link set eth0 address 02:00:00:00:00:77
+	wait_for 5 guest_links "$B" c1 02:00:00:00:00:77
+	wait_for 5 taps_are n1 2
+	wait_for 2 guest_says "$B" "eth0    inet 10.9.1.5/24"
+	volt exec c1 /netprobe tcp 10.9.1.1 7001 1000
+	# While it is paused only the last word counts.
+	volt pause c1
+	for i in 1 2 3 4 5 6; do
+		ip -n n1 route add "198.51.100.$i/32" dev eth0
+		sleep 0.3
+	done
+	volt resume c1
+	wait_for 5 guest_says "$B" 198.51.100.6
+	volt delete --force c1
+}
+
+guest_links() {
+	volt exec "$2" ip link | grep -qF "$3"
+}
+
+taps_are() {
+	[ "$(ip -n "$1" -brief link | grep -c '^volt')" -eq "$2" ]
+}
+
 one_tap() {
 	[ "$(ip -n "$1" -brief link | grep -c '^volt')" -eq 1 ]
 }

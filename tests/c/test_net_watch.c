@@ -181,12 +181,11 @@ static void test_an_interface_comes_and_goes(void **state)
 	pair_end(1);
 	expect_change(f, 1, 0);
 	assert_int_equal(told(f)->n_links, 1);
-	/* Until the VM has let go of it the tap stays, and the slot is nobody's. */
-	assert_int_not_equal(if_nametoindex(tap), 0);
+	/* The tap is gone; until the VM has let go of it the slot is nobody's. */
+	assert_int_equal(if_nametoindex(tap), 0);
 	pair_make(2);
 	expect_change(f, 5, 4);
 	net_watch_released(f->watch, 1);
-	assert_int_equal(if_nametoindex(tap), 0);
 	net_watch_released(f->watch, 1);
 	net_watch_released(f->watch, 77);
 }
@@ -242,6 +241,24 @@ static void test_an_address_of_its_own_makes_another_device(void **state)
 	expect_change(f, 2, 2);
 	assert_int_equal(told(f)->links[0].mac[5], 0x77);
 	assert_int_equal(told(f)->links[0].slot, 1);
+	/* The old one's tap is not left to a guest that doesn't let go of it. */
+	assert_true(sh("[ $(ip -brief link | grep -c ^volt) -eq 1 ]"));
+}
+
+/* Its device was made for one MTU; more can't be had, less can. */
+static void test_an_mtu_stays_within_what_its_device_was_made_for(void **state)
+{
+	struct fixture *f = *state;
+
+	NEED(f);
+	settle(f);
+	assert_true(sh("ip link set in0 mtu 9000"));
+	pair_make(1);
+	expect_change(f, 3, 2);
+	assert_int_equal(told(f)->links[0].mtu, 1500);
+	assert_true(sh("ip link set in0 mtu 1400"));
+	expect_change(f, 3, 0);
+	assert_int_equal(told(f)->links[0].mtu, 1400);
 }
 
 static void test_there_is_room_for_some(void **state)
@@ -311,6 +328,7 @@ int main(void)
 		T(test_descriptors_last),
 		T(test_filters_follow_the_addresses),
 		T(test_an_address_of_its_own_makes_another_device),
+		T(test_an_mtu_stays_within_what_its_device_was_made_for),
 		T(test_there_is_room_for_some),
 		T(test_what_is_taken_is_left_alone),
 		T(test_nothing_is_left),
