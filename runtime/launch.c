@@ -70,6 +70,7 @@ struct creation {
 	bool forked;
 	bool no_boot;
 	bool attached;
+	bool net_undid; /* the net process has given back what moved */
 };
 
 /* A relative source of a bind is meant from the bundle, whatever the current directory is. */
@@ -258,6 +259,21 @@ static int hook_namespaces(pid_t pid, int fds[3], struct vr_err *err)
 	return 0;
 }
 
+static int prestart_hooks(struct creation *c, struct vr_err *err)
+{
+	const struct oci_hookv *hooks = &c->l.spec->hooks->prestart;
+	struct oci_hook_run run = {.kind = "prestart", .cwd = c->bundle.path};
+	vr_autofree char *text = NULL;
+	int rc;
+
+	if (hooks->n == 0) {
+		return 0;
+	}
+	rc = oci_state_json(&c->state, OCI_CREATED, false, &text, &run.state_len, err);
+	run.state = text;
+	return rc < 0 ? rc : oci_hooks_run(&run, hooks, err);
+}
+
 /* prestart and createRuntime in the runtime's namespaces, createContainer in the container's. */
 static int run_hooks(struct creation *c, struct vr_err *err)
 {
@@ -270,13 +286,12 @@ static int run_hooks(struct creation *c, struct vr_err *err)
 	if (!h) {
 		return 0;
 	}
-	rc = oci_state_json(&c->state, OCI_CREATING, false, &text, &run.state_len, err);
-	if (rc < 0) {
-		return rc;
+	/* The older kind runs when everything is "created", as the specification had it then. */
+	rc = prestart_hooks(c, err);
+	if (rc == 0) {
+		rc = oci_state_json(&c->state, OCI_CREATING, false, &text, &run.state_len, err);
+		run.state = text;
 	}
-	run.state = text;
-	run.kind = "prestart";
-	rc = oci_hooks_run(&run, &h->prestart, err);
 	if (rc == 0) {
 		run.kind = "createRuntime";
 		rc = oci_hooks_run(&run, &h->create_runtime, err);
@@ -453,25 +468,32 @@ static int commit(struct creation *c, struct vr_err *err)
 		c->have_pid_file = rc == 0 && c->l.o->pid_file;
 	}
 	if (rc == 0) {
+		rc = tell_vmm(c, ROLE_SAYS_COMMIT, err);
+	}
+	if (rc == 0) {
 		tell_net(c);
 	}
-	return rc == 0 ? tell_vmm(c, ROLE_SAYS_COMMIT, err) : rc;
+	return rc;
 }
 
 /* Children that were told to end (by closing their sockets). */
-static void reap_roles(const struct launch *l)
+static void reap_roles(struct creation *c)
 {
 	uint64_t deadline = vr_now_ms() + REAP_TIMEOUT_MS;
+	int status;
 	pid_t pid;
 
 	for (unsigned i = 0; i < ROLE_COUNT; i++) {
-		pid = l->pid[i];
-		while (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0) {
+		pid = c->l.pid[i];
+		status = -1;
+		while (pid > 0 && waitpid(pid, &status, WNOHANG) == 0) {
 			if (vr_now_ms() > deadline) {
 				(void)kill(pid, SIGKILL); /* our child, not reaped: it is it */
 			}
 			(void)poll(NULL, 0, 5);
 		}
+		/* The net process gives back what moved into its namespace, unless it came to a bad end. */
+		c->net_undid |= i == ROLE_NET && pid > 0 && status == 0;
 	}
 }
 
@@ -481,10 +503,10 @@ static void undo(struct creation *c)
 
 	launch_hang_up(&c->l);
 	if (c->forked) {
-		reap_roles(&c->l);
+		reap_roles(c);
 	}
-	if (c->l.pid[ROLE_NET] <= 0) {
-		net_plan_undo(&c->l.net); /* or it has done so */
+	if (!c->net_undid) {
+		net_plan_undo(&c->l.net);
 	}
 	net_plan_finish(&c->l.net); /* the taps go first */
 	if (c->attached) {
