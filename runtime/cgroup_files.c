@@ -44,36 +44,45 @@ uint64_t cgroup_io_weight(uint32_t weight)
 	return 1 + (uint64_t)(weight - 10) * 9999 / 990;
 }
 
-static int add(struct cgroup_files *f, const char *name, const char *value, struct vr_err *err)
+static int too_many(struct vr_err *err)
+{
+	return vr_err_set(err, E2BIG, WHERE ": more than %u lines for cgroup files",
+			  CGROUP_FILES_MAX);
+}
+
+static int add_file(struct cgroup_files *f, struct sbx_cgroup_file file, struct vr_err *err)
 {
 	if (f->n == CGROUP_FILES_MAX) {
-		return vr_err_set(err, E2BIG, WHERE ": more than %u lines for cgroup files",
-				  CGROUP_FILES_MAX);
+		return too_many(err);
 	}
-	f->v[f->n++] = (struct sbx_cgroup_file){.name = name, .value = value};
+	f->v[f->n++] = file;
 	return 0;
 }
 
-static int add_text(struct cgroup_files *f, const char *name, struct vr_err *err, const char *fmt,
-		    ...) __attribute__((format(printf, 4, 5)));
-static int add_text(struct cgroup_files *f, const char *name, struct vr_err *err, const char *fmt,
-		    ...)
+static int add(struct cgroup_files *f, const char *name, const char *value, struct vr_err *err)
 {
-	char *text = NULL;
+	return add_file(f, (struct sbx_cgroup_file){.name = name, .value = value}, err);
+}
+
+static int keep(struct cgroup_files *f, char **out, struct vr_err *err, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+static int keep(struct cgroup_files *f, char **out, struct vr_err *err, const char *fmt, ...)
+{
 	va_list ap;
 	int n;
 
-	if (f->n_texts == CGROUP_FILES_MAX) {
-		return add(f, name, NULL, err); /* as many, so it fails */
+	if (f->n_texts == CGROUP_TEXTS_MAX) {
+		return too_many(err);
 	}
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	n = vasprintf(out, fmt, ap);
 	va_end(ap);
 	if (n < 0) {
+		*out = NULL;
 		return vr_err_set(err, ENOMEM, WHERE ": out of memory");
 	}
-	f->texts[f->n_texts++] = text;
-	return add(f, name, text, err);
+	f->texts[f->n_texts++] = *out;
+	return 0;
 }
 
 static int throttles(const struct oci_throttle_devices *v, const char *key, struct cgroup_files *f,
@@ -83,30 +92,50 @@ static int throttles(const struct oci_throttle_devices *v, const char *key, stru
 
 	for (size_t i = 0; rc == 0 && i < v->n; i++) {
 		const struct oci_throttle_device *d = &v->v[i];
+		char *line;
 
 		/* version 1 knew 0 as "no limit" */
-		rc = d->rate == 0
-			     ? add_text(f, "io.max", err, "%" PRId64 ":%" PRId64 " %s=max",
-					d->major, d->minor, key)
-			     : add_text(f, "io.max", err, "%" PRId64 ":%" PRId64 " %s=%" PRIu64,
-					d->major, d->minor, key, d->rate);
+		rc = d->rate == 0 ? keep(f, &line, err, "%" PRId64 ":%" PRId64 " %s=max", d->major,
+					 d->minor, key)
+				  : keep(f, &line, err, "%" PRId64 ":%" PRId64 " %s=%" PRIu64,
+					 d->major, d->minor, key, d->rate);
+		rc = rc < 0 ? rc : add(f, "io.max", line, err);
 	}
 	return rc;
 }
 
+/* BFQ, where there is one, has a weight of its own, on the scale of version 1. */
+static int add_weight(struct cgroup_files *f, const char *disk, uint32_t weight, struct vr_err *err)
+{
+	char *bfq = NULL;
+	char *other = NULL;
+	int rc = keep(f, &bfq, err, "%s%u", disk, weight);
+
+	rc = rc < 0 ? rc : keep(f, &other, err, "%s%" PRIu64, disk, cgroup_io_weight(weight));
+	return rc < 0 ? rc
+		      : add_file(f,
+				 (struct sbx_cgroup_file){.name = "io.bfq.weight",
+							  .value = bfq,
+							  .or_name = "io.weight",
+							  .or_value = other},
+				 err);
+}
+
 static int weights(const struct oci_block_io *io, struct cgroup_files *f, struct vr_err *err)
 {
+	char disk[48];
 	int rc = 0;
 
 	if (io->weight.set && io->weight.v != 0) {
-		rc = add_text(f, "io.weight", err, "%" PRIu64, cgroup_io_weight(io->weight.v));
+		rc = add_weight(f, "", io->weight.v, err);
 	}
 	for (size_t i = 0; rc == 0 && i < io->weight_device.n; i++) {
 		const struct oci_weight_device *d = &io->weight_device.v[i];
 
 		if (d->weight.set && d->weight.v != 0) {
-			rc = add_text(f, "io.weight", err, "%" PRId64 ":%" PRId64 " %" PRIu64,
-				      d->major, d->minor, cgroup_io_weight(d->weight.v));
+			(void)snprintf(disk, sizeof(disk), "%" PRId64 ":%" PRId64 " ", d->major,
+				       d->minor); /* always fits */
+			rc = add_weight(f, disk, d->weight.v, err);
 		}
 	}
 	return rc;
@@ -128,6 +157,7 @@ static int block_io(const struct oci_block_io *io, struct cgroup_files *f, struc
 
 static int cpu(const struct oci_cpu *c, struct cgroup_files *f, struct vr_err *err)
 {
+	char *number;
 	int rc = 0;
 
 	if ((c->realtime_runtime.set && c->realtime_runtime.v != 0) ||
@@ -135,11 +165,13 @@ static int cpu(const struct oci_cpu *c, struct cgroup_files *f, struct vr_err *e
 		return vr_err_set(err, ENOTSUP,
 				  WHERE ".cpu.realtimeRuntime: cgroup v2 has no such control");
 	}
-	if (c->burst.set && c->burst.v != 0) {
-		rc = add_text(f, "cpu.max.burst", err, "%" PRIu64, c->burst.v);
+	if (c->burst.set) {
+		rc = keep(f, &number, err, "%" PRIu64, c->burst.v);
+		rc = rc < 0 ? rc : add(f, "cpu.max.burst", number, err);
 	}
 	if (rc == 0 && c->idle.set) {
-		rc = add_text(f, "cpu.idle", err, "%" PRId64, c->idle.v);
+		rc = keep(f, &number, err, "%" PRId64, c->idle.v);
+		rc = rc < 0 ? rc : add(f, "cpu.idle", number, err);
 	}
 	return rc;
 }

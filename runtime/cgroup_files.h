@@ -20,12 +20,13 @@
 #include "sandbox/cgroup.h"
 
 #define CGROUP_FILES_MAX 256u
+#define CGROUP_TEXTS_MAX (2 * CGROUP_FILES_MAX)
 
 /** struct cgroup_files - values are owned, or borrowed from the configuration */
 struct cgroup_files {
 	struct sbx_cgroup_file v[CGROUP_FILES_MAX];
 	size_t n;
-	char *texts[CGROUP_FILES_MAX];
+	char *texts[CGROUP_TEXTS_MAX];
 	size_t n_texts;
 };
 

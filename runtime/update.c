@@ -187,12 +187,23 @@ int update_check(struct oci_resources *res, uint64_t ram_bytes, struct vr_err *e
 	return res->memory ? check_memory(res->memory, ram_bytes, err) : 0;
 }
 
-/* The host's memory limit belongs to the VM, whose size stays. */
-static int update_host(const struct container *c, const struct oci_spec *spec,
-		       const struct oci_resources *res, const struct cgroup_files *files,
-		       struct vr_err *err)
+/* Both live in one file: the half that wasn't asked for stays as it is. */
+static void complete_cpu_time(const char *cgroup, struct sbx_cgroup_limits *limits)
 {
-	const struct oci_resources *was = spec->linux_->resources;
+	bool one = (limits->cpu_quota_us == 0) != (limits->cpu_period_us == 0);
+	uint64_t period;
+	int64_t quota;
+
+	if (one && sbx_cgroup_cpu_max(cgroup, &quota, &period) == 0) {
+		limits->cpu_quota_us = limits->cpu_quota_us != 0 ? limits->cpu_quota_us : quota;
+		limits->cpu_period_us = limits->cpu_period_us != 0 ? limits->cpu_period_us : period;
+	}
+}
+
+/* The host's memory limit belongs to the VM, whose size stays. */
+static int update_host(const struct container *c, const struct oci_resources *res,
+		       const struct cgroup_files *files, struct vr_err *err)
+{
 	struct sbx_cgroup_limits limits = {.files = files->v, .n_files = files->n};
 	const struct oci_cpu none = {.cpus = NULL};
 	const struct oci_cpu *cpu = res->cpu ? res->cpu : &none;
@@ -202,9 +213,7 @@ static int update_host(const struct container *c, const struct oci_spec *spec,
 	}
 	limits.cpu_quota_us = cpu->quota.set ? VR_MAX(cpu->quota.v, (int64_t)SBX_CG_UNLIMITED) : 0;
 	limits.cpu_period_us = cpu->period.set ? cpu->period.v : 0;
-	if (cpu->quota.set && !cpu->period.set && was && was->cpu && was->cpu->period.set) {
-		limits.cpu_period_us = was->cpu->period.v; /* both live in one file */
-	}
+	complete_cpu_time(c->state.cgroup_path, &limits);
 	limits.cpu_shares = cpu->shares.set ? cpu->shares.v : 0;
 	limits.cpuset_cpus = cpu->cpus;
 	limits.cpuset_mems = cpu->mems;
@@ -223,6 +232,9 @@ static int check_usage(const struct container *c, const struct oci_memory *m, st
 	    m->limit.v <= 0) {
 		return 0;
 	}
+	if (oci_state_status(&c->state) == OCI_PAUSED) {
+		return vr_err_set(err, EBUSY, "update: a paused container can't tell what it uses");
+	}
 	rc = container_stats(c, &stats, &memory, err);
 	if (rc < 0) {
 		return rc;
@@ -231,8 +243,8 @@ static int check_usage(const struct container *c, const struct oci_memory *m, st
 	if (current != AP_STAT_NONE && current > (uint64_t)m->limit.v) {
 		return vr_err_set(
 			err, EBUSY,
-			"update: unable to set memory limit to %lld (current usage: %llu, "
-			"peak usage: %llu)",
+			"update: rejecting memory limit: unable to set memory limit to %lld "
+			"(current usage: %llu, peak usage: %llu)",
 			(long long)m->limit.v, (unsigned long long)current,
 			(unsigned long long)stats.v[AP_STAT_MEM_PEAK]);
 	}
@@ -274,7 +286,7 @@ static int update(struct container *c, const struct oci_spec *spec, struct oci_r
 		return vr_err_wrap(err, "update");
 	}
 	rc = container_update(c, &guest, err);
-	return rc < 0 ? rc : update_host(c, spec, res, files, err);
+	return rc < 0 ? rc : update_host(c, res, files, err);
 }
 
 int update_run(struct container *c, struct oci_resources *res, struct vr_err *err)
@@ -286,9 +298,8 @@ int update_run(struct container *c, struct oci_resources *res, struct vr_err *er
 	switch (oci_state_status(&c->state)) {
 	case OCI_CREATED:
 	case OCI_RUNNING:
+	case OCI_PAUSED: /* the guest hears of it when it goes on */
 		break;
-	case OCI_PAUSED:
-		return vr_err_set(err, EBUSY, "update: container is paused");
 	default:
 		return vr_err_set(err, ESRCH, "container not running");
 	}

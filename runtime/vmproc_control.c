@@ -210,17 +210,23 @@ static int update(struct vmproc *p, int client, const struct ctl_request *req)
 {
 	static struct ap_resources res; /* one loop thread */
 	static uint8_t frame[CTL_BODY_MAX + 64];
+	bool later = p->state == CTL_PAUSED; /* the guest does it when it goes on */
 	struct vpending *slot;
+	int rc;
 
 	if (ap_decode_update(req->body, req->body_len, &res) < 0) {
 		return -EPROTO;
 	}
-	slot = vmproc_agent_pending(p, client, CTL_UPDATE);
+	slot = vmproc_agent_pending(p, later ? -1 : client, CTL_UPDATE);
 	if (!slot) {
 		return -EAGAIN;
 	}
-	return vmproc_agent_send(p, slot, frame,
-				 ap_encode_update(&res, slot->id, frame, sizeof(frame)));
+	rc = vmproc_agent_send(p, slot, frame,
+			       ap_encode_update(&res, slot->id, frame, sizeof(frame)));
+	if (rc == 0 && later) {
+		vmproc_control_answer(p, client, 0, "");
+	}
+	return rc;
 }
 
 static int serve(struct vmproc *p, int client, const struct ctl_request *req, int *fds,

@@ -265,13 +265,17 @@ static int resources_finish(struct oci_loader *l, const struct json *j, void *ob
 	for (size_t i = 0; i < r->unified.n; i++) {
 		if (!is_unified_key(r->unified.v[i].key)) {
 			return json_fail_member(l->err, unified, r->unified.v[i].key, EINVAL,
-						"must be the name of a cgroup file");
+						"must be the name of a cgroup file: the specified "
+						"key has not the form CONTROLLER.VALUE `%s`",
+						r->unified.v[i].key);
 		}
 		if (!is_known_controller(r->unified.v[i].key)) {
-			return json_fail_member(l->err, unified, r->unified.v[i].key, EINVAL,
-						"can't be set: controller \"%.*s\" not available",
-						(int)strcspn(r->unified.v[i].key, "."),
-						r->unified.v[i].key);
+			return json_fail_member(
+				l->err, unified, r->unified.v[i].key, EINVAL,
+				"can't be set: controller \"%.*s\" not available "
+				"(the requested cgroup controller `%.*s` is not available)",
+				(int)strcspn(r->unified.v[i].key, "."), r->unified.v[i].key,
+				(int)strcspn(r->unified.v[i].key, "."), r->unified.v[i].key);
 		}
 	}
 	return 0;

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -243,11 +245,38 @@ static int check_available(const struct cg_table *t, const struct sbx_cgroup_lim
 	return 0;
 }
 
+/* A cgroup that was there before, of version 2. The words are runc's. */
+static int check_unused(const struct cg_hierarchy *h, const char *path, struct vr_err *err)
+{
+	vr_autoclose int dir = cg_open(h, path);
+	char text[64];
+	unsigned n = 0;
+
+	if (dir < 0) {
+		return vr_err_sys(err, dir, "open cgroup '%s%s'", h->mount, path);
+	}
+	if (cg_read(dir, "cgroup.procs", text, sizeof(text)) == 0 && text[0] != '\0') {
+		for (const char *c = text; *c; c++) {
+			n += *c == '\n';
+		}
+		return vr_err_set(err, EBUSY,
+				  "container's cgroup is not empty: %u%s process(es) found", n,
+				  strlen(text) + 1 == sizeof(text) ? " or more" : "");
+	}
+	if (cg_read(dir, "cgroup.freeze", text, sizeof(text)) == 0 && text[0] == '1') {
+		return vr_err_set(err, EBUSY, "container's cgroup unexpectedly frozen");
+	}
+	return 0;
+}
+
 static int create_in(const struct cg_table *t, const struct cg_hierarchy *h, const char *path,
 		     const struct sbx_cgroup_limits *limits, bool *out_made, struct vr_err *err)
 {
 	int ret = make_in(t, h, path, limits, out_made, err);
 
+	if (ret == 0 && !*out_made && t->mode == SBX_CGROUP_V2) {
+		ret = check_unused(h, path, err);
+	}
 	if (ret == 0 && limits) {
 		ret = apply_in(t, h, path, limits, err);
 	}
@@ -292,6 +321,32 @@ int sbx_cgroup_create(const char *path, const struct sbx_cgroup_limits *limits, 
 	}
 	(void)vr_err_wrap(err, "cgroup '%s'", path); /* the code stays */
 	return ret;
+}
+
+int sbx_cgroup_cpu_max(const char *path, int64_t *out_quota, uint64_t *out_period)
+{
+	vr_autoclose int dir = -1;
+	char text[64];
+	char quota[24];
+	struct cg_table t;
+	int ret = cg_load(&t, NULL);
+
+	if (ret < 0) {
+		return ret;
+	}
+	if (t.mode != SBX_CGROUP_V2) {
+		return -ENOENT;
+	}
+	dir = cg_open(&t.h[0], path);
+	ret = dir < 0 ? dir : cg_read(dir, "cpu.max", text, sizeof(text));
+	if (ret < 0) {
+		return ret;
+	}
+	if (sscanf(text, "%23s %" SCNu64, quota, out_period) != 2) {
+		return -EPROTO;
+	}
+	*out_quota = strcmp(quota, "max") == 0 ? SBX_CG_UNLIMITED : strtoll(quota, NULL, 10);
+	return 0;
 }
 
 int sbx_cgroup_apply(const char *path, const struct sbx_cgroup_limits *limits, struct vr_err *err)

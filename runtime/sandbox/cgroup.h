@@ -38,10 +38,17 @@ enum sbx_cgroup_mode {
 	SBX_CGROUP_V2,
 };
 
-/** struct sbx_cgroup_file - a file of a cgroup of version 2, "io.max", and what to write into it */
+/**
+ * struct sbx_cgroup_file - a file of a cgroup of version 2, "io.max", and what to write into it
+ * @value:    lines, each of which is written on its own; "0" asks for nothing where there is no such file
+ * @or_name:  another file, for a kernel without the first one, or NULL
+ * @or_value: what to write into that
+ */
 struct sbx_cgroup_file {
 	const char *name;
 	const char *value;
+	const char *or_name;
+	const char *or_value;
 };
 
 /**
@@ -96,7 +103,8 @@ int sbx_cgroup_resolve(const char *path, const char *id, char out[SBX_CGROUP_PAT
  * @limits: may be NULL
  * @err:    filled on failure
  *
- * Missing parents are made and keep existing. An existing cgroup is taken over.
+ * Missing parents are made and keep existing. An existing cgroup is taken over, unless (version 2)
+ * somebody is in it or it is frozen: limits and signals are for all that a cgroup has.
  * On version 2, the controllers that the limits need are enabled along the path, and
  * cpu, memory and pids also for their figures where that is possible.
  * On failure a cgroup made by this call is removed again.
@@ -112,6 +120,16 @@ int sbx_cgroup_create(const char *path, const struct sbx_cgroup_limits *limits, 
  * Return: 0 or a negative errno value; what was set before the failure stays set.
  */
 int sbx_cgroup_apply(const char *path, const struct sbx_cgroup_limits *limits, struct vr_err *err)
+	__attribute__((warn_unused_result));
+
+/**
+ * sbx_cgroup_cpu_max() - the CPU time that a cgroup of version 2 has now
+ * @out_quota:  microseconds per period, or SBX_CG_UNLIMITED
+ * @out_period: microseconds
+ *
+ * Return: 0; -ENOENT without such a file (version 1); -EPROTO; -errno.
+ */
+int sbx_cgroup_cpu_max(const char *path, int64_t *out_quota, uint64_t *out_period)
 	__attribute__((warn_unused_result));
 
 /** sbx_cgroup_exists() - in the first hierarchy that is looked at */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/cleanup.h"
 #include "sandbox/cgroup_internal.h"
 
 #define DEFAULT_PERIOD_US 100000u
@@ -133,12 +134,34 @@ static int cpu_v2(int dir, const struct sbx_cgroup_limits *l, struct vr_err *err
 	return ret;
 }
 
-/* BFQ, where a disk is scheduled by it, has a weight of its own; its scale is version 1's. */
-static const char *file_name(int dir, const char *name)
+/* A line at a time, as the kernel takes them. */
+static int put_lines(int dir, const char *name, const char *value, struct vr_err *err)
 {
-	bool bfq = strcmp(name, "io.weight") == 0 && faccessat(dir, name, F_OK, 0) < 0;
+	vr_autofree char *copy = strdup(value);
+	char *save;
+	int ret = 0;
 
-	return bfq ? "io.bfq.weight" : name;
+	if (!copy) {
+		return vr_err_set(err, ENOMEM, "cgroup: set %s: out of memory", name);
+	}
+	for (char *line = strtok_r(copy, "\n", &save); line && ret == 0;
+	     line = strtok_r(NULL, "\n", &save)) {
+		ret = put(dir, name, line, err);
+	}
+	return ret;
+}
+
+static int put_file(int dir, const struct sbx_cgroup_file *f, struct vr_err *err)
+{
+	bool missing = faccessat(dir, f->name, F_OK, 0) < 0 && errno == ENOENT;
+
+	if (missing && f->or_name) {
+		return put_lines(dir, f->or_name, f->or_value, err);
+	}
+	if (missing && strcmp(f->value, "0") == 0) {
+		return 0; /* nothing is asked of what this kernel can't do */
+	}
+	return put_lines(dir, f->name, f->value, err);
 }
 
 static int files_v2(int dir, const struct sbx_cgroup_limits *l, struct vr_err *err)
@@ -150,7 +173,7 @@ static int files_v2(int dir, const struct sbx_cgroup_limits *l, struct vr_err *e
 			return vr_err_set(err, EINVAL, "cgroup: '%s' is not the name of a file",
 					  l->files[i].name);
 		}
-		ret = put(dir, file_name(dir, l->files[i].name), l->files[i].value, err);
+		ret = put_file(dir, &l->files[i], err);
 	}
 	return ret;
 }

@@ -107,7 +107,8 @@ static int clone_share(const struct sbx_share *share, struct clone *out, struct 
 		return vr_err_sys(err, ret, "share '%s': set its mount flags", share->path);
 	}
 	if (share->idmap_fd > 0) {
-		ret = sbx_mount_idmap(out->fd, share->idmap_fd, recursive);
+		ret = sbx_mount_idmap(out->fd, share->idmap_fd,
+				      (share->flags & SBX_SHARE_IDMAP_BELOW) != 0);
 		if (ret < 0) {
 			return vr_err_sys(err, ret, "share '%s': map its ids", share->path);
 		}

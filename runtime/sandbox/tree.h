@@ -30,9 +30,10 @@
 #define SBX_SHARES_MAX 4096u
 
 enum sbx_share_flags {
-	SBX_SHARE_RO = 1 << 0,	      /* the server can't write, whatever the guest asks */
-	SBX_SHARE_RECURSIVE = 1 << 1, /* with the mounts below the source (rbind) */
-	SBX_SHARE_SLAVE = 1 << 2,     /* mounts made on the host later appear (rslave, rshared) */
+	SBX_SHARE_RO = 1 << 0,		/* the server can't write, whatever the guest asks */
+	SBX_SHARE_RECURSIVE = 1 << 1,	/* with the mounts below the source (rbind) */
+	SBX_SHARE_IDMAP_BELOW = 1 << 3, /* ids are mapped in the mounts below the source, too */
+	SBX_SHARE_SLAVE = 1 << 2,	/* mounts made on the host later appear (rslave, rshared) */
 };
 
 /**
@@ -42,7 +43,7 @@ enum sbx_share_flags {
  *         only used in messages
  * @flags: enum sbx_share_flags
  * @idmap_fd: user namespace whose mappings the owners of files are shown through, or
- *         SBX_NO_IDMAP; with SBX_SHARE_RECURSIVE those of all mounts below, too
+ *         SBX_NO_IDMAP
  */
 struct sbx_share {
 	int fd;

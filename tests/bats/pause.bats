@@ -8,6 +8,7 @@ load helpers
 setup() {
 	setup_common
 	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'i=0; while :; do i=$((i + 1)); echo $i > /count; sleep 0.1; done'
+	edit_config "$BATS_TEST_TMPDIR/b" '.mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro"]}]'
 	create "$BATS_TEST_TMPDIR/b" c1
 }
 
@@ -64,7 +65,15 @@ clock_right() {
 	say_run volt delete c1
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"that is not stopped: paused"* ]]
+	# what can wait until it goes on
+	volt update --pids-limit 30 c1
+	[ "$(status_of c1)" = paused ]
+	volt exec --ignore-paused c1 cat /sys/fs/cgroup/pids.max < /dev/null > "$BATS_TEST_TMPDIR/later" 3>&- &
+	sleep 1
+	[ ! -s "$BATS_TEST_TMPDIR/later" ]
 	volt resume c1
+	wait $!
+	[ "$(cat "$BATS_TEST_TMPDIR/later")" = 30 ]
 	volt kill c1 KILL
 	wait_for_status c1 stopped
 	say_run volt pause c1

@@ -36,6 +36,23 @@ in_cgroup() {
 	[ "$(cat "$cgroup/io.weight")" = "default 1" ]
 }
 
+@test "a cgroup that somebody is in, or that is frozen, is refused" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.linux.cgroupsPath = "/shared/one"'
+	create "$BATS_TEST_TMPDIR/b" c1
+	say_run volt create --bundle "$BATS_TEST_TMPDIR/b" c2 < /dev/null
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"container's cgroup is not empty: "* ]]
+	[ "$(volt list -q)" = c1 ]
+	[ "$(status_of c1)" = created ] # nobody ended it
+	volt delete --force c1
+	mkdir -p /sys/fs/cgroup/shared/one
+	echo 1 > /sys/fs/cgroup/shared/one/cgroup.freeze
+	say_run volt create --bundle "$BATS_TEST_TMPDIR/b" c2 < /dev/null
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"container's cgroup unexpectedly frozen"* ]]
+	rmdir /sys/fs/cgroup/shared/one /sys/fs/cgroup/shared
+}
+
 @test "a file that no cgroup has is an error that names it" {
 	edit_config "$BATS_TEST_TMPDIR/b" '.linux.resources.unified = {"memory.nonsense": "1"}'
 	say_run volt create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # update: limits that change while the container lives.
-# as long as: 9
+# as long as: 12
 
 load helpers
 
@@ -46,6 +46,16 @@ in_cgroup() {
 	cgroup=/sys/fs/cgroup$(awk -F: '$1 == 0 {print $3}' "/proc/$(pid_of c1)/cgroup")
 	volt update --cpu-quota 30000 --cpu-period 60000 c1
 	[ "$(cat "$cgroup/cpu.max")" = "30000 60000" ]
+	# what isn't asked for stays, in the same file too
+	volt update --cpu-quota 20000 c1
+	[ "$(cat "$cgroup/cpu.max")" = "20000 60000" ]
+	volt update --cpu-period 80000 c1
+	[ "$(cat "$cgroup/cpu.max")" = "20000 80000" ]
+	[ "$(in_cgroup cpu.max)" = "20000 80000" ]
+	volt update --cpu-burst 10000 c1
+	[ "$(cat "$cgroup/cpu.max.burst")" = 10000 ]
+	volt update --cpu-burst 0 c1
+	[ "$(cat "$cgroup/cpu.max.burst")" = 0 ]
 }
 
 @test "what can't change is refused, and nothing changes" {
@@ -84,6 +94,38 @@ in_cgroup() {
 	gojq -e '.id == "h1" and .status == "stopped" and .pid == 0' "$BATS_TEST_TMPDIR/out/poststop"
 }
 
+@test "startContainer hooks: the process's environment, its filter, and their last words" {
+	make_bundle "$BATS_TEST_TMPDIR/h" true
+	edit_config "$BATS_TEST_TMPDIR/h" '.process.env += ["WHAT=of the process"] | .hooks = {
+		startContainer: [{path: "/bin/sh", args: ["sh", "-c", "echo \"$WHAT\" > /what"]},
+			{path: "/bin/sh", args: ["sh", "-c", "echo no luck >&2; exit 3"]}]}'
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/h" h1
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"error running startContainer hook #1: exit status 3: no luck"* ]]
+	[ "$(cat "$BATS_TEST_TMPDIR/h/rootfs/what")" = "of the process" ]
+	edit_config "$BATS_TEST_TMPDIR/h" '.hooks = {startContainer: [{path: "/bin/mkdir", args: ["mkdir", "/new"]}]}
+		| .process.noNewPrivileges = true | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW",
+		architectures: ["SCMP_ARCH_X86_64"], syscalls: [{names: ["mkdir", "mkdirat"], action: "SCMP_ACT_KILL_PROCESS"}]}'
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/h" h2
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"error running startContainer hook #0: signal: bad system call"* ]]
+}
+
+@test "hooks of the host have our environment unless they name theirs; a failing one is named by its number" {
+	make_bundle "$BATS_TEST_TMPDIR/h" true
+	edit_config "$BATS_TEST_TMPDIR/h" '.hooks = {createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "[ \"$WHAT\" = ours ]"]},
+		{path: "/bin/sh", args: ["sh", "-c", "[ \"$WHAT\" = theirs ]"], env: ["WHAT=theirs"]},
+		{path: "/bin/sh", args: ["sh", "-c", "echo why >&2; exit 9"]}]}'
+	WHAT=ours say_run volt create --bundle "$BATS_TEST_TMPDIR/h" h1
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"error running createRuntime hook #2: "*"exit code 9: why"* ]]
+	edit_config "$BATS_TEST_TMPDIR/h" '.hooks = {prestart: [{path: "/bin/sh", args: ["sh", "-c", "grep -q created"]}],
+		poststop: [{path: "/bin/false"}]}'
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/h" h1
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"poststop hook failed with exit code 1"* ]]
+}
+
 @test "a failing poststart hook fails start and ends the container" {
 	make_bundle "$BATS_TEST_TMPDIR/h" sleep 1000
 	edit_config "$BATS_TEST_TMPDIR/h" '.hooks = {poststart: [{path: "/bin/sh", args: ["sh", "-c", "echo no luck >&2; exit 1"]}]}'
@@ -91,6 +133,7 @@ in_cgroup() {
 	say_run volt start h1
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"poststart hook"* ]]
-	wait_for_status h1 stopped
-	volt delete h1
+	say_run volt state h1 # it is removed, as the specification wants it
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"does not exist"* ]]
 }

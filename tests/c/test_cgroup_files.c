@@ -39,8 +39,11 @@ static void block_io(void **state)
 	(void)state;
 	assert_no_error(cgroup_files_host(&res, &files, &err), err);
 	assert_int_equal(files.n, 5);
-	line(0, "io.weight", "5000");
-	line(1, "io.weight", "8:16 1");
+	line(0, "io.bfq.weight", "505"); /* as it is, where there is BFQ */
+	assert_string_equal(files.v[0].or_name, "io.weight");
+	assert_string_equal(files.v[0].or_value, "5000");
+	line(1, "io.bfq.weight", "8:16 10");
+	assert_string_equal(files.v[1].or_value, "8:16 1");
 	line(2, "io.max", "8:0 rbps=1000");
 	line(3, "io.max", "8:0 rbps=max");
 	line(4, "io.max", "8:0 wiops=1000");

@@ -113,7 +113,7 @@ static void permissions(void **state)
 		[CTL_RESUME] = "----y-",
 		[CTL_PS] = "-yyyyy",
 		[CTL_STATS] = "-yyy--",
-		[CTL_UPDATE] = "-yyy--",
+		[CTL_UPDATE] = "-yyyy-",
 		[CTL_STATE] = "yyyyyy",
 	};
 
