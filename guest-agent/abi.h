@@ -43,6 +43,7 @@ struct va_clone_args {
 _Static_assert(sizeof(struct va_clone_args) == 88, "linux/sched.h: CLONE_ARGS_SIZE_VER2");
 
 /* openat2 (linux/openat2.h) */
+#define VA_RESOLVE_NO_XDEV     0x01u
 #define VA_RESOLVE_NO_SYMLINKS 0x04u
 #define VA_RESOLVE_BENEATH     0x08u
 #define VA_RESOLVE_IN_ROOT     0x10u
@@ -173,6 +174,8 @@ _Static_assert(sizeof(struct va_sched_attr) == 48, "linux/sched/types.h: SCHED_A
 #define VA_TIOCSPTLCK		       0x40045431u
 #define VA_DEVPTS_MAGIC		       0x1cd1u
 #define VA_CGROUP2_MAGIC	       0x63677270u
+#define VA_FUSE_SUPER_MAGIC	       0x65735546u
+#define VA_MFD_CLOEXEC		       0x1u
 #define VA_O_PATH		       010000000
 #define VA_P_PIDFD		       3
 

@@ -67,6 +67,8 @@ static void kernel_mounts(void)
 	must(mount_fs("proc", "/proc", safe, NULL), "mount /proc");
 	must(mount_fs("sysfs", "/sys", safe, NULL), "mount /sys");
 	must(mount_fs("devtmpfs", "/dev", MS_NOSUID, "mode=0755"), "mount /dev");
+	/* as many as systemd allows on hosts, whose limits containers may have as theirs */
+	(void)sys_write_file(-1, "/proc/sys/fs/nr_open", "1073741816");
 }
 
 static bool cgroups(void)

@@ -123,6 +123,10 @@ static int set_unified(const struct cgroup *cg, const struct ap_resources *r, st
 		if (strchr(kv->key, '/') || kv->key[0] == '.') {
 			return fail_set(f, "cgroup", -EINVAL, "unified resource '%s'", kv->key);
 		}
+		if (strcmp(kv->key, "memory.swap.max") == 0 &&
+		    faccessat(cg->dir, kv->key, F_OK, 0) < 0) {
+			continue; /* as set_memory(): without swap there is none to limit */
+		}
 		rc = set_file(cg, kv->key, kv->value, f);
 	}
 	return rc;

@@ -78,6 +78,14 @@ static void send_master(int master)
 }
 
 /* Put every descriptor into its place and close all the agent's others. */
+static bool is_null(const struct child_args *a, int fd)
+{
+	int passed = fd - (int)(AP_STREAMS - AP_MAX_FDS);
+
+	return fd < 3 || (a->p && passed >= 0 && (uint32_t)passed < a->p->n_fds &&
+			  a->p->fds[passed] == AP_FD_NULL);
+}
+
 static void place_fds(struct child_args *a)
 {
 	int fds[FIXED_FDS];
@@ -88,7 +96,7 @@ static void place_fds(struct child_args *a)
 	for (int i = 0; i < FIXED_FDS; i++) {
 		int fd = fds[i];
 
-		if (fd < 0 && i < 3) {
+		if (fd < 0 && is_null(a, i)) {
 			fd = devices_stdnull();
 		}
 		fds[i] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
@@ -271,10 +279,8 @@ static int prepare_image(const struct ap_process *p, struct image *im, struct fa
 static void run_workload(const struct child_args *a, const char *state, size_t len,
 			 struct image *im, struct fail *f)
 {
-	if (a->c && hooks_run(a->c, state, len, f)) {
-		return;
-	}
-	if (creds_seal(a->p, f)) {
+	/* Hooks are under the container's filter as the workload is. */
+	if (creds_seal(a->p, f) || (a->c && hooks_run(a->c, im->env, state, len, f))) {
 		return;
 	}
 	execve(im->path, im->args, im->env);

@@ -31,6 +31,7 @@ struct child_fail {
  * @fds:    descriptors to become 0, 1, 2, ...; -1: none, for the first three /dev/null
  * @status: its end of the status socket
  * @target: pidfd of the container's init to join, else -1
+ * @cgroup: to be born in, -1: the container's
  * @ns:     the container's AP_NS_*
  * @id:     the process's
  */
@@ -40,6 +41,7 @@ struct child_args {
 	int fds[AP_STREAMS];
 	int status;
 	int target;
+	int cgroup;
 	uint32_t ns;
 	uint32_t id;
 };

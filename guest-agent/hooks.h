@@ -13,8 +13,11 @@
 #include "base/agent_proto.h"
 #include "fail.h"
 
-/** hooks_run() - each hook with @state on its stdin; the first that fails ends the list */
-int hooks_run(const struct ap_container *c, const char *state, size_t len, struct fail *f)
-	__attribute__((warn_unused_result));
+/**
+ * hooks_run() - each hook with @state on its stdin; the first that fails ends the list
+ * @env: of the workload, for hooks that have none of their own
+ */
+int hooks_run(const struct ap_container *c, char **env, const char *state, size_t len,
+	      struct fail *f) __attribute__((warn_unused_result));
 
 #endif /* AGENT_HOOKS_H */

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,13 +201,32 @@ static int set_recursive(int mnt, const struct ap_mount *m)
 	return m->attr_set || m->attr_clear ? sys_mount_setattr(mnt, &attr, true) : 0;
 }
 
+/* A link to somewhere else in the image would get what is meant for /proc (CVE-2019-16884 and others). */
+static int check_ordinary(int root, const struct ap_mount *m, struct fail *f)
+{
+	int fd = sys_openat2(root, m->dest, VA_O_PATH | O_NOFOLLOW, VA_RESOLVE_IN_ROOT);
+	bool bad = fd >= 0 && !fd_is_dir(fd);
+
+	sys_close(&fd);
+	return bad ? fail_kind(f, AP_FAIL_SETUP, "mount", -EINVAL,
+			       "mount destination '%s': filesystem \"%s\" must be mounted on "
+			       "ordinary directory",
+			       m->dest, m->type)
+		   : 0;
+}
+
 /* Attach the detached mount @mnt at @m's destination. */
 static int attach(int root, int mnt, const struct ap_mount *m, struct fail *f)
 {
 	bool is_dir = fd_is_dir(mnt);
-	int target = path_make(root, m->dest, is_dir);
+	int target;
 	int rc;
 
+	if ((strcmp(m->type, "proc") == 0 || strcmp(m->type, "sysfs") == 0) &&
+	    (rc = check_ordinary(root, m, f))) {
+		return rc;
+	}
+	target = path_make(root, m->dest, is_dir);
 	if (target < 0) {
 		return fail_set(f, "mount", target, "mount destination '%s'", m->dest);
 	}
@@ -310,7 +331,36 @@ static int open_sysfs(const struct ap_mount *m, uint32_t ns, struct fail *f)
 	return fd;
 }
 
-static int open_mount(const struct ap_mount *m, uint32_t ns, struct fail *f)
+static bool has_mode(const char *data)
+{
+	while (data && strncmp(data, "mode=", 5) != 0) {
+		data = strchr(data, ',');
+		data = data ? data + 1 : NULL;
+	}
+	return data != NULL;
+}
+
+/* Like runc: without a mode of its own it has that of the directory it covers. */
+static int open_tmpfs(int root, const struct ap_mount *m, struct fail *f)
+{
+	uint64_t ms_flags = m->ms_flags & ~(uint64_t)VA_MS_RDONLY; /* see mounts_seal() */
+	int covered = has_mode(m->data) ? -1 : path_open(root, m->dest);
+	char *data = NULL;
+	struct stat st;
+	int rc;
+
+	if (covered >= 0 && fstat(covered, &st) == 0 && S_ISDIR(st.st_mode) &&
+	    asprintf(&data, "mode=%o%s%s", st.st_mode & 07777, m->data ? "," : "",
+		     m->data ? m->data : "") < 0) {
+		data = NULL;
+	}
+	sys_close(&covered);
+	rc = mounts_new_fs(m->type, m->source, data ? data : m->data, ms_flags, f);
+	free(data);
+	return rc;
+}
+
+static int open_mount(int root, const struct ap_mount *m, uint32_t ns, struct fail *f)
 {
 	if (strcmp(m->type, "bind") == 0 || (m->ms_flags & VA_MS_BIND)) {
 		return open_bind(m, f);
@@ -321,28 +371,70 @@ static int open_mount(const struct ap_mount *m, uint32_t ns, struct fail *f)
 	if (strcmp(m->type, "sysfs") == 0) {
 		return open_sysfs(m, ns, f);
 	}
-	/* a read-only tmpfs must be filled first; the attribute comes when it is */
-	return mounts_new_fs(
-		m->type, m->source, m->data,
-		m->flags & AP_M_TMPCOPYUP ? m->ms_flags & ~(uint64_t)VA_MS_RDONLY : m->ms_flags, f);
+	if (strcmp(m->type, "tmpfs") == 0) {
+		return open_tmpfs(root, m, f);
+	}
+	return mounts_new_fs(m->type, m->source, m->data, m->ms_flags, f);
 }
+
+/* A bind of a symbolic link that is to stay one. */
+static int make_link(int root, const struct ap_mount *m, struct fail *f)
+{
+	char there[PATH_MAX];
+	const char *name;
+	int dir = path_parent(root, m->dest, &name);
+	ssize_t n;
+	int rc;
+
+	if (dir < 0) {
+		return fail_set(f, "mount", dir, "mount destination '%s'", m->dest);
+	}
+	rc = m->source ? sys_rc(symlinkat(m->source, dir, name)) : -EINVAL;
+	if (rc == -EEXIST) {
+		n = readlinkat(dir, name, there, sizeof(there) - 1);
+		there[n > 0 ? n : 0] = '\0';
+		rc = n > 0 && strcmp(there, m->source) == 0 ? 0 : rc;
+	}
+	close(dir);
+	return rc < 0 ? fail_set(f, "mount", rc, "symbolic link '%s'", m->dest) : 0;
+}
+
+/* Mounts that become read-only when nothing has to be made in them any more. */
+static int unsealed[AP_MAX_MOUNTS];
+static uint32_t n_unsealed;
 
 int mounts_apply(int root, const struct ap_mount *m, uint32_t ns, struct fail *f)
 {
-	struct va_mount_attr rdonly = {.attr_set = VA_ATTR_RDONLY};
-	int mnt = open_mount(m, ns, f);
+	int mnt;
 	int rc;
 
+	if (m->flags & AP_M_SYMLINK) {
+		return make_link(root, m, f);
+	}
+	mnt = open_mount(root, m, ns, f);
 	if (mnt < 0) {
 		return mnt;
 	}
 	rc = attach(root, mnt, m, f);
-	if (rc == 0 && (m->flags & AP_M_TMPCOPYUP) && (m->ms_flags & VA_MS_RDONLY)) {
-		rc = sys_mount_setattr(mnt, &rdonly, false);
-		if (rc < 0) {
-			fail_set(f, "mount", rc, "flags of '%s'", m->dest);
-		}
+	if (rc == 0 && strcmp(m->type, "tmpfs") == 0 && (m->ms_flags & VA_MS_RDONLY) &&
+	    n_unsealed < AP_MAX_MOUNTS) {
+		unsealed[n_unsealed++] = mnt;
+		return 0;
 	}
 	close(mnt);
 	return rc;
+}
+
+int mounts_seal(struct fail *f)
+{
+	struct va_mount_attr rdonly = {.attr_set = VA_ATTR_RDONLY};
+	int rc = 0;
+
+	while (n_unsealed > 0) {
+		int mnt = unsealed[--n_unsealed];
+
+		rc = rc < 0 ? rc : sys_mount_setattr(mnt, &rdonly, false);
+		close(mnt);
+	}
+	return rc < 0 ? fail_set(f, "mount", rc, "make a tmpfs read-only") : 0;
 }

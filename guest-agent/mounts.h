@@ -28,6 +28,14 @@ char *mounts_option_next(char **rest);
 int mounts_apply(int root, const struct ap_mount *m, uint32_t ns, struct fail *f)
 	__attribute__((warn_unused_result));
 
+/**
+ * mounts_seal() - make read-only what is to be, and had to be written to so far
+ *
+ * After everything that mounts, devices and terminals need in a tmpfs was made there.
+ * Return: 0, or -errno with @f filled
+ */
+int mounts_seal(struct fail *f) __attribute__((warn_unused_result));
+
 /** mounts_new_fs() - a detached mount of @type with comma-separated @data. Return: fd, -errno */
 int mounts_new_fs(const char *type, const char *source, const char *data, uint64_t ms_flags,
 		  struct fail *f) __attribute__((warn_unused_result));

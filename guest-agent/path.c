@@ -111,11 +111,13 @@ static int make_one(const struct walk *w, int dir, const char *name)
 {
 	bool file = !w->is_dir && todo_empty(w);
 	int rc = file ? mknodat(dir, name, S_IFREG | 0755, 0) : mkdirat(dir, name, 0755);
+	struct stat st;
 
-	if (rc < 0) {
+	if (rc < 0 || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		return -errno;
 	}
-	return sys_rc(fchmodat(dir, name, 0755, 0)); /* the umask may have cut it */
+	/* the umask may have cut it; set-group-ID is its parent's */
+	return sys_rc(fchmodat(dir, name, 0755 | (st.st_mode & S_ISGID), 0));
 }
 
 /* One component. @dir is @done's directory. */

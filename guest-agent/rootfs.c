@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "devices.h"
@@ -46,9 +47,30 @@ static int attach_root(const struct ap_container *c, struct fail *f)
 	return mnt;
 }
 
-/* A /dev that the configuration binds is somebody else's; runc leaves it alone, so do we. */
-static bool dev_is_bound(const struct ap_container *c)
+/* Is another mount than the root there, of files of the host? However the configuration named the place. */
+static bool dev_is_shared(int root)
 {
+	int fd = sys_openat2(root, "/dev", VA_O_PATH, VA_RESOLVE_IN_ROOT | VA_RESOLVE_NO_XDEV);
+	bool crosses = fd == -EXDEV;
+	struct statfs sf;
+	bool shared;
+
+	sys_close(&fd);
+	if (!crosses) {
+		return false;
+	}
+	fd = path_open(root, "/dev");
+	shared = fd >= 0 && fstatfs(fd, &sf) == 0 && sf.f_type == VA_FUSE_SUPER_MAGIC;
+	sys_close(&fd);
+	return shared;
+}
+
+/* A /dev that the configuration binds is somebody else's; runc leaves it alone, so do we. */
+static bool dev_is_bound(const struct ap_container *c, int root)
+{
+	if (dev_is_shared(root)) {
+		return true;
+	}
 	for (uint32_t i = 0; i < c->n_mounts; i++) {
 		const struct ap_mount *m = &c->mounts[i];
 
@@ -75,7 +97,7 @@ int rootfs_prepare(const struct ap_container *c, int *out_root, struct fail *f)
 	for (uint32_t i = 0; i < c->n_mounts && rc == 0; i++) {
 		rc = mounts_apply(root, &c->mounts[i], c->namespaces, f);
 	}
-	if (rc == 0 && !dev_is_bound(c)) {
+	if (rc == 0 && !dev_is_bound(c, root)) {
 		rc = devices_populate(root, c, f);
 	}
 	if (rc) {
@@ -196,6 +218,7 @@ int rootfs_enter(const struct ap_container *c, int root, struct fail *f)
 {
 	int rc = make_cwd(c, root, f);
 
+	rc = rc ? rc : mounts_seal(f);
 	rc = rc ? rc : for_each(&c->readonly, root, f, protect_path);
 	rc = rc ? rc : for_each(&c->masked, root, f, mask_path);
 	if (rc == 0) {

@@ -66,18 +66,26 @@ static void plumbing_close(struct plumbing *pl)
 
 /* Users of the container's user namespace, as the machine knows them; for execs, too. */
 static struct ap_idmap users[AP_MAX_IDMAPS];
+static struct ap_idmap groups[AP_MAX_IDMAPS];
 static uint32_t n_users;
+static uint32_t n_groups;
 
-/* The end of a pipe belongs to the workload, or /dev/stdout could not be opened again. */
-static void give_pipe(int fd, uint32_t uid)
+/* Return: what an id of the container is outside; -1, which chown() leaves alone, without a mapping */
+static uint32_t outside(const struct ap_idmap *map, uint32_t n, uint32_t id)
 {
-	for (uint32_t i = 0; i < n_users; i++) {
-		if (uid >= users[i].inside && uid - users[i].inside < users[i].count) {
-			/* without a mapping the child does it itself, see own_stdio() */
-			(void)!fchown(fd, users[i].outside + (uid - users[i].inside), (gid_t)-1);
-			return;
+	for (uint32_t i = 0; i < n; i++) {
+		if (id >= map[i].inside && id - map[i].inside < map[i].count) {
+			return map[i].outside + (id - map[i].inside);
 		}
 	}
+	return (uint32_t)-1;
+}
+
+/* The end of a pipe belongs to the workload, or /dev/stdout could not be opened again. */
+static void give_pipe(int fd, const struct ap_process *p)
+{
+	/* without a mapping the child does it itself, see own_stdio() */
+	(void)!fchown(fd, outside(users, n_users, p->uid), outside(groups, n_groups, p->gid));
 }
 
 static int make_ends(struct plumbing *pl, uint32_t stream, enum stream_kind kind)
@@ -108,7 +116,8 @@ static int make_stream(struct plumbing *pl, uint32_t port, uint32_t stream, enum
 static enum stream_kind kind_of(const struct ap_process *p, uint32_t stream)
 {
 	if (stream >= 3) {
-		return stream - 3 < p->n_fds && !AP_FD_IS_LISTEN(p->fds[stream - 3])
+		return stream - 3 < p->n_fds && !AP_FD_IS_LISTEN(p->fds[stream - 3]) &&
+				       p->fds[stream - 3] != AP_FD_NULL
 			       ? (enum stream_kind)p->fds[stream - 3]
 			       : STREAM_NONE;
 	}
@@ -133,7 +142,7 @@ static int plumbing_make(struct plumbing *pl, uint32_t id, const struct ap_proce
 
 		rc = kind != STREAM_NONE ? make_stream(pl, p->port, i, kind) : 0;
 		if (rc == 0 && pl->child[i] >= 0 && kind != STREAM_SOCKET) {
-			give_pipe(pl->child[i], p->uid);
+			give_pipe(pl->child[i], p);
 		}
 	}
 	if (rc == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
@@ -262,6 +271,21 @@ static int open_init_cgroup(const struct agent *a)
 	return sys_rc(open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
+/* The one that was asked for, beneath the container's. Then no other one will do. @out: -1 for none */
+static int open_sub_cgroup(const struct agent *a, const struct ap_process *p, int *out,
+			   struct fail *f)
+{
+	*out = -1;
+	if (!p->cgroup) {
+		return 0;
+	}
+	*out = a->cgroup.dir < 0 ? -ENOENT
+				 : sys_openat2(a->cgroup.dir, *p->cgroup ? p->cgroup : ".",
+					       O_RDONLY | O_DIRECTORY,
+					       VA_RESOLVE_BENEATH | VA_RESOLVE_NO_SYMLINKS);
+	return *out < 0 ? fail_set(f, "cgroup", *out, "adding pid to cgroup '%s'", p->cgroup) : 0;
+}
+
 static int clone_child(struct agent *a, struct proc *p, uint64_t flags, struct child_args *args)
 {
 	struct va_clone_args ca = {.flags = flags | VA_CLONE_PIDFD,
@@ -273,8 +297,11 @@ static int clone_child(struct agent *a, struct proc *p, uint64_t flags, struct c
 		ca.flags |= VA_CLONE_INTO_CGROUP;
 		ca.cgroup = (uint64_t)a->cgroup.dir;
 	}
+	if (args->cgroup >= 0) {
+		ca.cgroup = (uint64_t)args->cgroup;
+	}
 	pid = sys_clone3(&ca);
-	if (pid == -EBUSY && a->procs[0].pid > 0) {
+	if (pid == -EBUSY && a->procs[0].pid > 0 && args->cgroup < 0) {
 		int dir = open_init_cgroup(a);
 
 		if (dir < 0) {
@@ -324,7 +351,7 @@ int spawn_init(struct agent *a, struct proc *p, const struct ap_container *c, st
 {
 	const struct ap_process *spec = c->flags & AP_C_HAS_PROCESS ? &c->process : NULL;
 	struct child_args args = {
-		.c = c, .p = spec, .target = -1, .ns = c->namespaces, .id = p->id};
+		.c = c, .p = spec, .target = -1, .cgroup = -1, .ns = c->namespaces, .id = p->id};
 	uint64_t now = AP_NS_USER | AP_NS_PID | AP_NS_UTS | AP_NS_IPC;
 	uint64_t more = VA_CLONE_NEWNS | (c->namespaces & AP_NS_USER ? VA_CLONE_NEWNET : 0);
 	struct plumbing pl;
@@ -332,6 +359,8 @@ int spawn_init(struct agent *a, struct proc *p, const struct ap_container *c, st
 
 	memcpy(users, c->uidmaps, c->n_uidmaps * sizeof(*users));
 	n_users = c->n_uidmaps;
+	memcpy(groups, c->gidmaps, c->n_gidmaps * sizeof(*groups));
+	n_groups = c->n_gidmaps;
 	rc = plumbing_make(&pl, p->id, spec, f);
 	if (rc) {
 		return rc;
@@ -384,14 +413,20 @@ int spawn_exec(struct agent *a, struct proc *p, const struct ap_process *spec, s
 	struct child_args args = {
 		.p = spec, .target = a->procs[0].pidfd, .ns = a->namespaces, .id = p->id};
 	struct plumbing pl;
-	int rc = plumbing_make(&pl, p->id, spec, f);
+	int rc = open_sub_cgroup(a, spec, &args.cgroup, f);
 
+	if (rc < 0) {
+		return rc;
+	}
+	rc = plumbing_make(&pl, p->id, spec, f);
 	if (rc) {
+		sys_close(&args.cgroup);
 		return rc;
 	}
 	memcpy(args.fds, pl.child, sizeof(args.fds));
 	args.status = pl.status_child;
 	rc = clone_into(a, p, &args);
+	sys_close(&args.cgroup);
 	if (rc < 0) {
 		plumbing_close(&pl);
 		return fail_set(f, "clone", rc, "clone into the container");

@@ -36,6 +36,7 @@ static int parse(const char *name, bool is_run, int argc, char **argv, struct cr
 		{"no-pivot", 0, OPT_IGNORED_SWITCH, NULL, "accepted, has no effect"},
 		{"no-new-keyring", 0, OPT_IGNORED_SWITCH, NULL, "accepted, has no effect"},
 		{"no-subreaper", 0, OPT_IGNORED_SWITCH, NULL, "accepted, has no effect"},
+		{"no-mount-fallback", 0, OPT_IGNORED_SWITCH, NULL, "accepted, has no effect"},
 		{"preserve-fds", 0, OPT_COUNT, &preserve_fds,
 		 "pass this many descriptors from 3 on: pipes and stream sockets"},
 		/* Options of run only come last. */

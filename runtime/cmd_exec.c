@@ -28,7 +28,9 @@ static int parse(int argc, char **argv, struct exec_opts *o, struct vr_err *err)
 		 "pass this many descriptors from 3 on: pipes and stream sockets"},
 		{"process-label", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
 		{"apparmor", 0, OPT_STRING, &o->apparmor, "AppArmor profile of its shim"},
-		{"cgroup", 0, OPT_IGNORED_STRING, NULL, "accepted, has no effect"},
+		{"cgroup", 0, OPT_STRING, &o->cgroup, "cgroup to run in, beneath the container's"},
+		{"ignore-paused", 0, OPT_SWITCH, &o->ignore_paused,
+		 "wait until a paused container goes on"},
 		{"no-subreaper", 0, OPT_IGNORED_SWITCH, NULL, NULL},
 	};
 	char **operands;

@@ -128,7 +128,12 @@ static int start_permitted(const struct container *c, struct vr_err *err)
 	}
 }
 
-/* @hooks: its configuration if it has any, or NULL */
+static int delete_checked(struct container *c, bool force, struct vr_err *err);
+
+/*
+ * @hooks: its configuration if it has any, or NULL. A poststart hook that fails ends the container, and
+ * removes it (runtime-spec, "Lifecycle", step 9).
+ */
 static int start(struct container *c, const struct oci_spec *hooks, struct vr_err *err)
 {
 	struct ctl_call call = {.req = {.type = CTL_START}, .timeout_ms = START_TIMEOUT_MS};
@@ -160,7 +165,7 @@ static int start(struct container *c, const struct oci_spec *hooks, struct vr_er
 		rc = container_poststart(hooks, &c->state, err);
 	}
 	if (rc < 0) {
-		(void)!container_kill(c, SIGKILL, true, &ignored); /* the hook's failure counts */
+		(void)!delete_checked(c, true, &ignored); /* the hook's failure counts */
 	}
 	return rc;
 }
@@ -187,7 +192,8 @@ int container_kill(struct container *c, uint32_t signo, bool all, struct vr_err 
 
 	switch (oci_state_status(&c->state)) {
 	case OCI_STOPPED:
-		return vr_err_set(err, ESRCH, "container not running");
+		/* all of none, as runc has it */
+		return all ? 0 : vr_err_set(err, ESRCH, "container not running");
 	case OCI_CREATING:
 		return vr_err_set(err, EBUSY, "container not running: '%s' is still being created",
 				  c->state.id);
@@ -249,7 +255,10 @@ int container_pids(const struct container *c, pid_t **out_pids, size_t *out_n, s
 	int rc;
 
 	if (oci_state_status(&c->state) == OCI_STOPPED) {
-		return vr_err_set(err, ESRCH, "container not running");
+		*out_pids =
+			calloc(1, sizeof(**out_pids)); /* as runc: a stopped container has none */
+		*out_n = 0;
+		return *out_pids ? 0 : vr_err_set(err, ENOMEM, "list processes: out of memory");
 	}
 	rc = ctl_call(c->dir.fd, &call, err);
 	if (rc < 0) {

@@ -59,6 +59,6 @@ void container_poststop(const struct oci_spec *spec, const struct oci_state *s)
 	struct vr_err err = VR_ERR_INIT;
 
 	if (spec && run("poststop", &spec->hooks->poststop, true, s, OCI_STOPPED, &err) < 0) {
-		vr_warn("%s", err.msg);
+		vr_error("%s", err.msg); /* there is nobody else to tell: delete succeeds */
 	}
 }

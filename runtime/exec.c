@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@
 
 #define SHIM_TIMEOUT_MS 10000
 #define EXEC_TIMEOUT_MS 60000
+#define PAUSED_LOOK_MS	100 /* is it still? */
 
 /**
  * struct session - all fds are -1 until opened
@@ -97,6 +99,18 @@ static int check_state(const struct container *c, struct vr_err *err)
 	}
 }
 
+/* A stream that leads to /dev/null needs no connection: the guest has one of its own. */
+static void leave_null(const struct session *s, struct ap_process *p)
+{
+	struct stat st;
+
+	for (unsigned i = 0; !(p->flags & AP_P_TTY) && i < 3; i++) {
+		if (fstat(s->stdio[i], &st) == 0 && passfds_is_null(&st)) {
+			p->stdio &= ~(1u << i);
+		}
+	}
+}
+
 static int frame_make(struct session *s, struct vr_err *err)
 {
 	vr_autofree struct ap_exec *m = calloc(1, sizeof(*m));
@@ -109,6 +123,7 @@ static int frame_make(struct session *s, struct vr_err *err)
 	}
 	m->proc = 1; /* the vmm chooses */
 	m->process = s->process.plan;
+	leave_null(s, &m->process);
 	passfds_plan(s->o->fds, &m->process);
 	n = ap_encode_exec(m, 1, frame, AP_HEADER_LEN + AP_FRAME_MAX);
 	if (n < 0) {
@@ -189,10 +204,9 @@ static int session_open(struct session *s, struct vr_err *err)
 	if (s->null_fd < 0) {
 		return vr_err_sys(err, errno, "open '/dev/null'");
 	}
-	rc = frame_make(s, err);
+	rc = s->process.plan.flags & AP_P_TTY ? stdio_terminal(s, err) : stdio_plain(s, err);
 	if (rc == 0) {
-		rc = s->process.plan.flags & AP_P_TTY ? stdio_terminal(s, err)
-						      : stdio_plain(s, err);
+		rc = frame_make(s, err);
 	}
 	if (rc < 0) {
 		return rc;
@@ -272,9 +286,23 @@ static void shim_end(struct session *s)
 	}
 }
 
+static int open_container(struct session *s, const struct globals *g, struct vr_err *err)
+{
+	for (;;) {
+		int rc = container_open(g, s->o->id, false, &s->c, err);
+
+		if (rc < 0 || !s->o->ignore_paused || oci_state_status(&s->c.state) != OCI_PAUSED) {
+			return rc;
+		}
+		container_close(&s->c);
+		s->c = (struct container)CONTAINER_INIT;
+		(void)poll(NULL, 0, PAUSED_LOOK_MS);
+	}
+}
+
 static int session_start(struct session *s, const struct globals *g, struct vr_err *err)
 {
-	int rc = container_open(g, s->o->id, false, &s->c, err);
+	int rc = open_container(s, g, err);
 
 	if (rc == 0) {
 		rc = check_state(&s->c, err);

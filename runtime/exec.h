@@ -24,6 +24,9 @@
  * @no_new_privs:   switched on
  * @tty:            with a terminal
  * @detach:         don't wait for its end
+ * @ignore_paused:  wait until a paused container goes on
+ * @cgroup:         PATH beneath the container's, or CONTROLLER,...:PATH, whose first part says nothing
+ *                  in a guest that has version 2
  * @apparmor:       profile of its shim instead of the configuration's
  */
 struct exec_opts {
@@ -39,9 +42,11 @@ struct exec_opts {
 	bool no_new_privs;
 	bool tty;
 	bool detach;
+	bool ignore_paused;
 	const char *pid_file;
 	const char *console_socket;
 	const char *apparmor;
+	const char *cgroup;
 	struct passfds *fds; /* closed when the vmm has them */
 };
 

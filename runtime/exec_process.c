@@ -128,9 +128,8 @@ static int merge_caps(struct oci_process *proc, struct oci_arena *arena, const s
 	for (size_t i = 0; i < add->n; i++) {
 		cap = oci_cap_find(add->v[i]);
 		if (cap < 0) {
-			return vr_err_set(err, EINVAL,
-					  "exec: option '--cap': unknown capability '%s'",
-					  add->v[i]);
+			vr_warn("exec: option '--cap': unknown capability '%s' ignored", add->v[i]);
+			continue;
 		}
 		caps->mask[OCI_CAPS_BOUNDING] |= 1ull << cap;
 		caps->mask[OCI_CAPS_EFFECTIVE] |= 1ull << cap;
@@ -236,6 +235,27 @@ int exec_process_affinity(const struct oci_process *proc, struct ap_process *out
 	return rc < 0 ? rc : affinity("final", a->final, &out->cpus_final, err);
 }
 
+/* The guest opens it beneath the container's; this is for a clear word. */
+static int sub_cgroup(const char *wanted, struct ap_process *out, struct vr_err *err)
+{
+	const char *path = wanted ? strrchr(wanted, ':') : NULL;
+
+	path = path ? path + 1 : wanted;
+	if (!path) {
+		return 0;
+	}
+	path += strspn(path, "/");
+	for (const char *at = path; *at; at += strcspn(at, "/"), at += strspn(at, "/")) {
+		if (strcspn(at, "/") == 2 && at[0] == '.' && at[1] == '.') {
+			return vr_err_set(err, EINVAL,
+					  "exec: option '--cgroup': bad sub cgroup path: %s",
+					  wanted);
+		}
+	}
+	out->cgroup = path;
+	return 0;
+}
+
 int exec_process_load(int dirfd, const struct exec_opts *o, struct exec_process *out,
 		      struct vr_err *err)
 {
@@ -256,6 +276,10 @@ int exec_process_load(int dirfd, const struct exec_opts *o, struct exec_process 
 	if (rc == 0) {
 		rc = exec_process_affinity(proc, &out->plan, err);
 	}
+	if (rc < 0) {
+		return rc;
+	}
+	rc = sub_cgroup(o->cgroup, &out->plan, err);
 	if (rc < 0) {
 		return rc;
 	}

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/checked.h"
 #include "base/log.h"
@@ -74,6 +75,28 @@ static void process_scheduling(const struct oci_process *proc, struct ap_process
 		out->flags |= AP_P_HAS_OOM;
 		out->oom_score_adj = (int32_t)proc->oom_score_adj.v;
 	}
+}
+
+/* crun's annotation, which podman's `--group-add keep-groups` sets: the caller's groups. */
+static int own_groups(const struct oci_spec *spec, struct ap_process *out, struct vr_err *err)
+{
+	gid_t gids[AP_MAX_GIDS];
+	int n;
+
+	OCI_FOREACH(kv, &spec->annotations)
+	{
+		if (strcmp(kv->key, "run.oci.keep_original_groups") != 0 ||
+		    strcmp(kv->value, "1") != 0) {
+			continue;
+		}
+		n = getgroups(AP_MAX_GIDS, gids);
+		if (n < 0) {
+			return vr_err_sys(err, errno, "keep the caller's groups");
+		}
+		memcpy(out->gids, gids, (size_t)n * sizeof(gids[0]));
+		out->n_gids = (uint32_t)n;
+	}
+	return 0;
 }
 
 static int process_ids(const struct oci_process *proc, struct ap_process *out, struct vr_err *err)
@@ -333,6 +356,10 @@ static int process(const struct oci_spec *spec, struct guest_plan *plan, struct 
 	}
 	plan->container->flags |= AP_C_HAS_PROCESS;
 	rc = guest_plan_process(spec->process, p, err);
+	/* In a user namespace they have no names. */
+	if (rc == 0 && !(plan->container->namespaces & AP_NS_USER)) {
+		rc = own_groups(spec, p, err);
+	}
 	if (rc == 0 && spec->linux_->personality) {
 		p->flags |= AP_P_HAS_PERSONALITY;
 		p->personality = spec->linux_->personality->domain;

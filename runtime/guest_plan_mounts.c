@@ -11,6 +11,7 @@
 #include "guest_plan_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/checked.h"
 #include "overlay.h"
@@ -213,6 +215,7 @@ static int share_add(struct guest_plan *plan, const struct oci_mount *m, const c
 		flags |= SBX_SHARE_RO;
 	}
 	flags |= m->opt.flags & MS_REC ? SBX_SHARE_RECURSIVE : 0;
+	flags |= m->opt.idmap == OCI_IDMAP_RECURSIVE ? SBX_SHARE_IDMAP_BELOW : 0;
 	flags |= m->opt.propagation & (MS_SLAVE | MS_SHARED) ? SBX_SHARE_SLAVE : 0;
 	shares[n] = (struct sbx_share){
 		.fd = -1, .path = path, .flags = flags, .idmap_fd = SBX_NO_IDMAP};
@@ -224,13 +227,41 @@ static int share_add(struct guest_plan *plan, const struct oci_mount *m, const c
 	return 0;
 }
 
+/* copy-symlink: a source that is a symbolic link becomes one. Return: 1 if so, 0, or -errno */
+static int symlink_of(struct guest_plan *plan, const struct oci_mount *m, struct ap_mount *out,
+		      struct vr_err *err)
+{
+	char target[PATH_MAX];
+	ssize_t n = m->opt.copy_symlink && m->source
+			    ? readlink(m->source, target, sizeof(target) - 1)
+			    : -1;
+	char *copy;
+
+	if (n < 0) {
+		return 0; /* no link; what else is wrong with it will be found out */
+	}
+	target[n] = '\0';
+	copy = strdup(target);
+	out->source = copy ? guest_plan_keep(plan, copy) : NULL;
+	if (!out->source) {
+		return no_memory(err);
+	}
+	out->type = "symlink";
+	out->flags |= AP_M_SYMLINK;
+	return 1;
+}
+
 static int bind_mount(struct guest_plan *plan, const struct oci_mount *m, size_t index,
 		      struct ap_mount *out, struct vr_err *err)
 {
 	unsigned long long shm_bytes;
 	const char *type;
 	struct stat st;
+	int rc = symlink_of(plan, m, out, err);
 
+	if (rc != 0) {
+		return rc < 0 ? rc : 0;
+	}
 	if (!m->source || stat(m->source, &st) < 0) {
 		return vr_err_sys(err, m->source ? errno : EINVAL,
 				  "config.json: mounts[%zu].source: '%s'", index,

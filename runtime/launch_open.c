@@ -218,7 +218,8 @@ static int open_terminal(struct launch *l, struct vr_err *err)
 	if (!l->o->console_socket && !l->o->console_fd) {
 		return vr_err_set(
 			err, EINVAL,
-			"cannot allocate tty if runc will detach without setting console socket");
+			"cannot allocate tty if runc will detach without setting console socket "
+			"(use --console-socket)");
 	}
 	rc = console_open(p->rows, p->cols, &l->console, err);
 	if (rc == 0 && l->o->console_socket) {
@@ -365,7 +366,7 @@ static int open_trees(struct launch *l, struct vr_err *err)
 			AT_EMPTY_PATH | (s->flags & SBX_SHARE_RECURSIVE ? AT_RECURSIVE : 0));
 		if (s->idmap_fd > 0 && l->binds[i].tree_fd >= 0 &&
 		    sbx_mount_idmap(l->binds[i].tree_fd, s->idmap_fd,
-				    (s->flags & SBX_SHARE_RECURSIVE) != 0) < 0) {
+				    (s->flags & SBX_SHARE_IDMAP_BELOW) != 0) < 0) {
 			vr_close_reset(&l->binds[i].tree_fd); /* the file server will say why */
 		}
 		if (l->binds[i].tree_fd < 0) {
@@ -396,6 +397,19 @@ static int env_add(struct ap_strv *env, const char *const *more, size_t n, const
 	return 0;
 }
 
+/* A stream that leads to /dev/null needs no connection: the guest has one of its own. */
+static void leave_null(struct launch *l, struct ap_process *p)
+{
+	struct stat st;
+
+	for (unsigned i = 0; !(p->flags & AP_P_TTY) && i < 3; i++) {
+		if (fstat(l->stdio[i], &st) == 0 && passfds_is_null(&st)) {
+			vr_close_reset(&l->stdio[i]);
+			p->stdio &= ~(1u << i);
+		}
+	}
+}
+
 /* What doesn't come from config.json: passed descriptors, and where to tell of readiness. */
 static int complete_process(struct launch *l, struct vr_err *err)
 {
@@ -406,6 +420,7 @@ static int complete_process(struct launch *l, struct vr_err *err)
 	if (!(c->flags & AP_C_HAS_PROCESS)) {
 		return 0;
 	}
+	leave_null(l, &c->process);
 	passfds_plan(l->o->fds, &c->process);
 	n = passfds_env(l->o->fds, more);
 	notify_find(l->spec, &l->notify);
@@ -451,8 +466,8 @@ static int encode_create(struct launch *l, struct vr_err *err)
 int launch_open(struct launch *l, int dirfd, struct vr_err *err)
 {
 	int (*const steps[])(struct launch *, struct vr_err *) = {
-		open_namespaces, launch_userns_open, encode_create, open_machine, open_pairs,
-		open_wires,	 open_stdio,	     open_trees,    open_disks,
+		open_namespaces, launch_userns_open, open_stdio, encode_create, open_machine,
+		open_pairs,	 open_wires,	     open_trees, open_disks,
 	};
 	int rc;
 

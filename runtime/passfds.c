@@ -12,8 +12,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/cleanup.h"
 #include "stream.h"
 
@@ -86,6 +88,11 @@ static uint32_t socket_kind(int fd)
 	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0 ? AP_FD_BOTH : 0;
 }
 
+bool passfds_is_null(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
+
 /* Return: enum ap_fd or AP_FD_LISTEN(), 0 for what can't be passed */
 static uint32_t pass_kind(int fd, const struct stat *st, int flags)
 {
@@ -94,7 +101,18 @@ static uint32_t pass_kind(int fd, const struct stat *st, int flags)
 		       : (flags & O_ACCMODE) == O_WRONLY ? AP_FD_OUT
 							 : 0;
 	}
+	if (passfds_is_null(st)) {
+		return AP_FD_NULL;
+	}
 	return S_ISSOCK(st->st_mode) ? socket_kind(fd) : 0;
+}
+
+/* What is closed on exec wasn't inherited: it is ours. */
+static bool is_inherited(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	return flags >= 0 && !(flags & FD_CLOEXEC);
 }
 
 static int take_one(int fd, const char *why, struct passfds *out, struct vr_err *err)
@@ -102,11 +120,10 @@ static int take_one(int fd, const char *why, struct passfds *out, struct vr_err 
 	uint32_t i = out->n;
 	struct stat st;
 	int flags = fcntl(fd, F_GETFL);
-	int fd_flags = fcntl(fd, F_GETFD);
 
-	/* What is closed on exec wasn't inherited: it is ours. */
-	if (fd_flags < 0 || (fd_flags & FD_CLOEXEC) || flags < 0 || fstat(fd, &st) < 0) {
-		return vr_err_set(err, EBADF, "%s: descriptor %d is not open", why, fd);
+	if (!is_inherited(fd) || flags < 0 || fstat(fd, &st) < 0) {
+		return vr_err_set(err, EBADF, "%s: preserved-fd %d: descriptor %d is not open", why,
+				  fd - FIRST_FD, fd);
 	}
 	out->kind[i] = pass_kind(fd, &st, flags);
 	if (out->kind[i] == 0) {
@@ -137,15 +154,20 @@ static int listen_count(struct vr_err *err)
 	const char *n = getenv("LISTEN_FDS");
 	long value;
 	char *end;
+	int open = 0;
 
-	if (!n || !pid || strtol(pid, NULL, 10) != (long)getpid()) {
-		return 0; /* meant for somebody else */
+	if (!n || (pid && strtol(pid, NULL, 10) != (long)getpid())) {
+		return 0; /* meant for somebody else; without a pid, as crun takes it, for us */
 	}
 	value = strtol(n, &end, 10);
 	if (end == n || *end != '\0' || value < 0) {
 		return vr_err_set(err, EINVAL, "LISTEN_FDS: '%.40s' is not a number", n);
 	}
-	return value > (long)AP_MAX_FDS ? (int)AP_MAX_FDS + 1 : (int)value;
+	value = VR_MIN(value, (long)AP_MAX_FDS + 1);
+	while (!pid && open < value && is_inherited(FIRST_FD + open)) {
+		open++;
+	}
+	return pid ? (int)value : open; /* nobody said that they are for us: there may be none */
 }
 
 int passfds_take(unsigned preserve, bool activation, struct passfds *out, struct vr_err *err)

@@ -14,6 +14,9 @@
 #ifndef VOLT_PASSFDS_H
 #define VOLT_PASSFDS_H
 
+#include <stdbool.h>
+#include <sys/stat.h>
+
 #include "base/agent_proto.h"
 #include "base/err.h"
 
@@ -69,6 +72,9 @@ static inline bool passfds_writes(uint32_t kind)
 {
 	return !AP_FD_IS_LISTEN(kind) && (kind & AP_FD_OUT);
 }
+
+/** passfds_is_null() - is it /dev/null, which every kernel has? */
+bool passfds_is_null(const struct stat *st);
 
 /** passfds_list() - those that are open, in the order of the process's. Return: number, <= 2 * n */
 size_t passfds_list(const struct passfds *p, int out[2 * AP_MAX_FDS]);

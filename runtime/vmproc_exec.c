@@ -54,14 +54,14 @@ static int passed(const struct ap_process *plan, const int *fds, size_t n, struc
 	for (uint32_t i = 0; i < plan->n_fds; i++) {
 		bool reads = passfds_reads(plan->fds[i]);
 		bool writes = passfds_writes(plan->fds[i]);
-		size_t need = reads && writes ? 2 : 1;
+		size_t need = (size_t)reads + writes;
 
 		if (n < need) {
 			return -EPROTO;
 		}
 		out->kind[i] = plan->fds[i];
 		out->rfd[i] = reads ? fds[0] : -1;
-		out->wfd[i] = writes ? fds[need - 1] : -1;
+		out->wfd[i] = writes ? fds[need - 1] : -1; /* need is 1 at least, then */
 		fds += need;
 		n -= need;
 	}
@@ -126,9 +126,17 @@ int vmproc_exec(struct vmproc *p, int client, const struct ctl_request *req, int
 	if (passed(&w->exec.process, fds + n_fixed, n_fds - n_fixed, &pass) < 0) {
 		return vr_err_set(err, EPROTO, "exec: wrong number of descriptors");
 	}
+	for (unsigned i = 0; !req->terminal && i < VMPROC_STREAMS; i++) {
+		if (!(w->exec.process.stdio & 1u << i)) {
+			vr_close_reset(
+				&fds[CTL_EXEC_STDIO + i]); /* /dev/null: the guest has its own */
+		}
+	}
 	v = proc_add(p, req, fds, n_fds, &pass);
 	if (!v) {
-		return vr_err_set(err, EAGAIN, "exec: more than %u processes at once",
+		return vr_err_set(err, EAGAIN,
+				  "exec: more than %u processes, or too many listening sockets, "
+				  "at once",
 				  VMPROC_MAX_PROCS - 1);
 	}
 	rc = loop_add(p->loop, v->shim_fd, EPOLLIN, EV_SHIM, (uint32_t)(v - p->procs));

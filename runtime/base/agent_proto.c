@@ -143,7 +143,7 @@ static bool fd_known(uint32_t fd)
 	uint32_t family = AP_FD_FAMILY(fd);
 
 	if (!AP_FD_IS_LISTEN(fd)) {
-		return fd >= AP_FD_IN && fd <= AP_FD_BOTH;
+		return (fd >= AP_FD_IN && fd <= AP_FD_BOTH) || fd == AP_FD_NULL;
 	}
 	if (fd != AP_FD_LISTEN(family, AP_FD_PORT(fd))) {
 		return false;
@@ -198,6 +198,7 @@ static const struct apc_field process_f[] = {
 	U16(21, ap_process, cols, UINT16_MAX),
 	U32(22, ap_process, port, AP_PORT_STDIO(UINT32_MAX)),
 	U32_ARR(23, ap_process, fds, n_fds, AP_MAX_FDS),
+	OPTSTR(24, ap_process, cgroup),
 };
 TABLE(process_t, process_f, process_check);
 

@@ -295,9 +295,10 @@ struct ap_rlimit {
 
 /** enum ap_fd - what a passed descriptor is in the guest, and which way its connection goes */
 enum ap_fd {
-	AP_FD_IN = 1,  /* a pipe to read from */
-	AP_FD_OUT = 2, /* a pipe to write to */
-	AP_FD_BOTH = 3 /* a stream socket; each direction closes on its own */
+	AP_FD_IN = 1,	/* a pipe to read from */
+	AP_FD_OUT = 2,	/* a pipe to write to */
+	AP_FD_BOTH = 3, /* a stream socket; each direction closes on its own */
+	AP_FD_NULL = 8	/* /dev/null, the guest's; it has no connection */
 };
 
 /*
@@ -347,6 +348,7 @@ struct ap_sched {
  * @seccomp:       struct sock_filter[], @n_seccomp instructions, host byte order (x86-64)
  * @seccomp_flags: SECCOMP_FILTER_FLAG_*
  * @rows, @cols:   initial window size of the terminal, 0 0: unset
+ * @cgroup:        optional, of an exec: relative to the container's, beneath which it must be
  * @fds:           descriptors 3, 4, ... of the process, enum ap_fd or AP_FD_LISTEN() each; stream 3, 4, ...
  */
 struct ap_process {
@@ -377,6 +379,7 @@ struct ap_process {
 	uint32_t port; /* of its streams: 0 for a process without, else from AP_PORT_STDIO() */
 	uint32_t n_fds;
 	uint32_t fds[AP_MAX_FDS];
+	const char *cgroup;
 };
 
 #define AP_NO_SHARE 0xffffffffu
@@ -384,7 +387,8 @@ struct ap_process {
 
 #define AP_M_FILE      (1u << 0) /* the source is not a directory: make a missing target a file */
 #define AP_M_TMPCOPYUP (1u << 1) /* tmpfs only: copy what the target holds into it */
-#define AP_M_ALL       0x3u
+#define AP_M_SYMLINK   (1u << 2) /* no mount: a symbolic link to the source */
+#define AP_M_ALL       0x7u
 
 /**
  * struct ap_mount - one entry of config.json's mounts, in its order

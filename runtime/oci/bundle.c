@@ -106,13 +106,15 @@ static int read_regular(int dirfd, const char *path, char **out_text, size_t *ou
 int oci_bundle_spec(const struct oci_bundle *b, const char *config, struct oci_spec **out_spec,
 		    char **out_text, size_t *out_len, struct vr_err *err)
 {
-	int dirfd = config ? AT_FDCWD : b->fd;
+	/* `--config config.json` names the bundle's, wherever the caller is: as crun has it. */
+	bool own = !config || strcmp(config, "config.json") == 0;
+	int dirfd = own ? b->fd : AT_FDCWD;
 	const char *path = config ? config : "config.json";
 	vr_autofree char *text = NULL;
 	size_t len = 0;
 	int r = read_regular(dirfd, path, &text, &len, err);
 
-	if (r == -ENOENT && !config) {
+	if (r == -ENOENT && own) {
 		return vr_err_set(err, ENOENT, "no config.json in bundle '%s'", b->path);
 	}
 	r = r < 0 ? r : oci_spec_parse(path, text, len, out_spec, err);

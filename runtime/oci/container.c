@@ -40,7 +40,11 @@ int oci_id_check(const char *id, struct vr_err *err)
 	}
 	for (size_t i = 0; i < len; i++) {
 		if (!isalnum((unsigned char)id[i]) && !strchr("_+-.", id[i])) {
-			return vr_err_set(err, EINVAL, "invalid container ID format: '%s'", id);
+			return vr_err_set(
+				err, EINVAL,
+				"invalid container ID format: '%s': invalid character '%c' "
+				"in the container ID",
+				id, id[i]);
 		}
 	}
 	if (strcmp(id, ".") == 0 || strcmp(id, "..") == 0) {

@@ -85,10 +85,10 @@ static void __attribute__((noreturn))
 child_main(const struct oci_hook_run *run, const struct oci_hook *h, int in_fd, int out_fd,
 	   int pipe_fd)
 {
-	static const char *no_env[] = {NULL};
 	const char *just_path[] = {h->path, NULL};
 	const char **argv = h->args.n > 0 ? h->args.v : just_path;
-	const char **envp = h->env.v ? h->env.v : no_env;
+	/* Without a list it has ours, as with runc and crun; an empty list is one. */
+	char *const *envp = h->env.v ? (char *const *)(uintptr_t)h->env.v : environ;
 
 	child_signals();
 	(void)setpgid(0, 0); /* a fresh child is no leader yet: can't fail */
@@ -102,7 +102,7 @@ child_main(const struct oci_hook_run *run, const struct oci_hook *h, int in_fd, 
 	}
 	child_stdio(in_fd, out_fd, pipe_fd);
 	/* execve promises not to write to them; its prototype is older than const. */
-	(void)execve(h->path, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)envp);
+	(void)execve(h->path, (char *const *)(uintptr_t)argv, envp);
 	child_fail(pipe_fd, STEP_EXEC);
 }
 
@@ -149,8 +149,15 @@ static int fail(struct vr_err *err, int code, const struct oci_hook_run *run,
 	char words[WORDS_SHOWN];
 
 	last_words(out_fd, words, sizeof(words));
-	return vr_err_set(err, code, "%s hook '%s': %s%s%s", run->kind, h->path, what,
-			  words[0] ? ": " : "", words);
+	return vr_err_set(err, code, "error running %s hook #%zu: '%s': %s%s%s", run->kind,
+			  run->index, h->path, what, words[0] ? ": " : "", words);
+}
+
+static int fail_sys(struct vr_err *err, int code, const struct oci_hook_run *run,
+		    const struct oci_hook *h, const char *what)
+{
+	return vr_err_sys(err, code, "error running %s hook #%zu: '%s': %s", run->kind, run->index,
+			  h->path, what);
 }
 
 static int reap(pid_t pid)
@@ -176,7 +183,8 @@ static int judge(int status, struct vr_err *err, const struct oci_hook_run *run,
 	if (WIFSIGNALED(status)) {
 		(void)snprintf(what, sizeof(what), "killed by signal %d", WTERMSIG(status));
 	} else {
-		(void)snprintf(what, sizeof(what), "exit status %d", WEXITSTATUS(status));
+		(void)snprintf(what, sizeof(what), "%s hook failed with exit code %d", run->kind,
+			       WEXITSTATUS(status));
 	}
 	return fail(err, ECHILD, run, h, out_fd, what);
 }
@@ -191,7 +199,7 @@ static int wait_hook(pid_t pid, const struct oci_hook_run *run, const struct oci
 	if (pidfd < 0) {
 		(void)kill(-pid, SIGKILL); /* without it there is no timeout: better no hook */
 		(void)reap(pid);
-		return vr_err_sys(err, pidfd, "%s hook '%s': watch it", run->kind, h->path);
+		return fail_sys(err, pidfd, run, h, "watch it");
 	}
 	if (h->timeout_s.set) {
 		timeout_ms = (int)VR_MIN(h->timeout_s.v, (int64_t)INT_MAX / 1000) * 1000;
@@ -218,8 +226,7 @@ static int parent_main(pid_t pid, int pipe_fd, const struct oci_hook_run *run,
 
 	if (n == (ssize_t)sizeof(f)) {
 		(void)reap(pid);
-		return vr_err_sys(err, f.code, "%s hook '%s': %s", run->kind, h->path,
-				  step_names[f.step]);
+		return fail_sys(err, f.code, run, h, step_names[f.step]);
 	}
 	return wait_hook(pid, run, h, out_fd, err);
 }
@@ -234,17 +241,16 @@ static int run_one(const struct oci_hook_run *run, const struct oci_hook *h, str
 	pid_t pid;
 
 	if (in_fd < 0 || out_fd < 0) {
-		return vr_err_sys(err, in_fd < 0 ? in_fd : out_fd, "%s hook '%s': make its stdio",
-				  run->kind, h->path);
+		return fail_sys(err, in_fd < 0 ? in_fd : out_fd, run, h, "make its stdio");
 	}
 	if (pipe2(fds, O_CLOEXEC) < 0) {
-		return vr_err_sys(err, errno, "%s hook '%s': pipe", run->kind, h->path);
+		return fail_sys(err, errno, run, h, "pipe");
 	}
 	pipe_read = fds[0];
 	pipe_write = fds[1];
 	pid = fork();
 	if (pid < 0) {
-		return vr_err_sys(err, errno, "%s hook '%s': fork", run->kind, h->path);
+		return fail_sys(err, errno, run, h, "fork");
 	}
 	if (pid == 0) {
 		child_main(run, h, in_fd, out_fd, pipe_write);
@@ -256,10 +262,14 @@ static int run_one(const struct oci_hook_run *run, const struct oci_hook *h, str
 
 int oci_hooks_run(const struct oci_hook_run *run, const struct oci_hookv *hooks, struct vr_err *err)
 {
+	struct oci_hook_run one = *run;
 	int first = 0;
 
 	for (size_t i = 0; i < hooks->n; i++) {
-		int r = run_one(run, &hooks->v[i], first == 0 ? err : NULL);
+		int r;
+
+		one.index = i;
+		r = run_one(&one, &hooks->v[i], first == 0 ? err : NULL);
 
 		if (r < 0 && first == 0) {
 			first = r;

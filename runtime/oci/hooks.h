@@ -24,6 +24,7 @@
  * @n_ns_fds:   how many
  * @cwd:        directory to start in (looked up after joining), or NULL for the caller's
  * @keep_going: run the remaining hooks after a failure (poststop)
+ * @index:      set by oci_hooks_run(): which one of its kind, for messages
  */
 struct oci_hook_run {
 	const char *kind;
@@ -33,6 +34,7 @@ struct oci_hook_run {
 	size_t n_ns_fds;
 	const char *cwd;
 	bool keep_going;
+	size_t index;
 };
 
 /**

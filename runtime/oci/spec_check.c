@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DOMAIN_MAX 64 /* __NEW_UTS_LEN of the kernel */
 
@@ -195,16 +196,34 @@ static int check_uts_name(struct oci_loader *l, const struct json *j, const stru
 	return 0;
 }
 
-static int check_user_namespace(struct oci_loader *l, const struct json *j,
-				const struct oci_spec *spec)
+/* As crun: a user namespace for which nobody asked for ids has the caller as root. */
+static int map_root(struct oci_loader *l, struct oci_idmaps *maps, uint32_t id)
+{
+	struct oci_idmap *one = oci_arena_alloc(l->arena, 1, sizeof(*one));
+
+	if (!one) {
+		return -ENOMEM;
+	}
+	*one = (struct oci_idmap){.container_id = 0, .host_id = id, .size = 1};
+	*maps = (struct oci_idmaps){.v = one, .n = 1};
+	return 0;
+}
+
+static int check_user_namespace(struct oci_loader *l, const struct json *j, struct oci_spec *spec)
 {
 	const struct oci_namespace *ns = oci_spec_ns(spec, OCI_NS_USER);
-	const struct oci_linux *lx = spec->linux_;
+	struct oci_linux *lx = spec->linux_;
 	bool mapped = lx->uid_mappings.n > 0 || lx->gid_mappings.n > 0;
 
 	if (!ns && mapped) {
 		return json_fail_member(l->err, json_member(j, "linux"), "uidMappings", EINVAL,
 					"id mappings need a user namespace");
+	}
+	if (ns && !ns->path && !mapped) {
+		return map_root(l, &lx->uid_mappings, geteuid()) < 0 ||
+				       map_root(l, &lx->gid_mappings, getegid()) < 0
+			       ? oci_no_memory(l)
+			       : 0;
 	}
 	if (ns && !ns->path && (lx->uid_mappings.n == 0 || lx->gid_mappings.n == 0)) {
 		return json_fail_member(l->err, json_member(j, "linux"),
@@ -221,6 +240,36 @@ static int check_annotations(struct oci_loader *l, const struct json *j,
 		if (annotations->v[i].key[0] == '\0') {
 			return json_fail_member(l->err, j, "annotations", EINVAL,
 						"a key must not be empty");
+		}
+	}
+	return 0;
+}
+
+/* What has a field of its own is not to be had twice, and differently. */
+static int check_names_of_sysctl(struct oci_loader *l, const struct json *j,
+				 const struct oci_spec *spec)
+{
+	const struct json *sysctl;
+
+	if (spec->linux_->sysctl.n == 0) {
+		return 0;
+	}
+	sysctl = json_member(json_member(j, "linux"), "sysctl");
+	OCI_FOREACH(kv, &spec->linux_->sysctl)
+	{
+		bool dot = strcmp(kv->key, "kernel.domainname") == 0 ||
+			   strcmp(kv->key, "kernel/domainname") == 0;
+
+		if (strcmp(kv->key, "kernel.hostname") == 0 ||
+		    strcmp(kv->key, "kernel/hostname") == 0) {
+			return json_fail_member(l->err, sysctl, kv->key, EINVAL,
+						"is not allowed as it conflicts with the OCI "
+						"\"hostname\" field");
+		}
+		if (dot && spec->domainname && strcmp(kv->value, spec->domainname) != 0) {
+			return json_fail_member(l->err, sysctl, kv->key, EINVAL,
+						"is not allowed as it conflicts with the OCI "
+						"\"domainname\" field");
 		}
 	}
 	return 0;
@@ -243,6 +292,10 @@ int oci_spec_check(struct oci_loader *l, const struct json *j, struct oci_spec *
 		return r;
 	}
 	r = check_uts_name(l, j, spec, "domainname", spec->domainname);
+	if (r < 0) {
+		return r;
+	}
+	r = check_names_of_sysctl(l, j, spec);
 	if (r < 0) {
 		return r;
 	}

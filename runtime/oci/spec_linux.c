@@ -193,8 +193,9 @@ static int check_sysctls(struct oci_loader *l, const struct json *j, const struc
 
 	for (size_t i = 0; i < sysctl->n; i++) {
 		if (oci_sysctl_path(sysctl->v[i].key, path, sizeof(path)) < 0) {
-			return json_fail_member(l->err, json_member(j, "sysctl"), sysctl->v[i].key,
-						EINVAL, "is not the name of a sysctl");
+			return json_fail_member(
+				l->err, json_member(j, "sysctl"), sysctl->v[i].key, EINVAL,
+				"is not the name of a sysctl: contains an invalid path");
 		}
 	}
 	return 0;

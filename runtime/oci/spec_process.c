@@ -241,6 +241,24 @@ static int check_env(struct oci_loader *l, const struct json *j, const struct oc
 	return 0;
 }
 
+/* Of several values of a variable the last one counts, where the first one stood: as with runc. */
+static void env_unique(struct oci_strv *env)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < env->n; i++) {
+		size_t name = strcspn(env->v[i], "=") + 1;
+		size_t k = 0;
+
+		while (k < n && strncmp(env->v[k], env->v[i], name) != 0) {
+			k++;
+		}
+		env->v[k] = env->v[i];
+		n += k == n;
+	}
+	env->n = n;
+}
+
 static int process_finish(struct oci_loader *l, const struct json *j, void *obj)
 {
 	struct oci_process *p = obj;
@@ -253,7 +271,11 @@ static int process_finish(struct oci_loader *l, const struct json *j, void *obj)
 		return json_fail_member(l->err, j, "cwd", EINVAL, "must be an absolute path");
 	}
 	r = check_rlimits(l, j, &p->rlimits);
-	return r < 0 ? r : check_env(l, j, &p->env);
+	r = r < 0 ? r : check_env(l, j, &p->env);
+	if (r == 0) {
+		env_unique(&p->env);
+	}
+	return r;
 }
 
 const struct oci_type oci_process_type =

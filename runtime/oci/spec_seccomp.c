@@ -3,7 +3,9 @@
 #include "oci/spec_internal.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
 
+#include "base/log.h"
 #include "oci/names.h"
 
 #define NO_NOTIFY "a listener on the host can't answer for system calls in the guest"
@@ -78,6 +80,10 @@ static int seccomp_finish(struct oci_loader *l, const struct json *j, void *obj)
 	if (r < 0) {
 		return r;
 	}
+	/* As runc: without a list processes may speculate, as they would without a filter; one filter needs no TSYNC. */
+	s->flags = json_member(j, "flags") ? s->flags & ~(uint32_t)SECCOMP_FILTER_FLAG_TSYNC
+					   : SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+	vr_debug("seccomp filter flags: %u", s->flags);
 	r = oci_names_to_mask(l, j, "architectures", oci_arch_names, "architecture", &archs);
 	if (r < 0) {
 		return r;

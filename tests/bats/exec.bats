@@ -61,6 +61,23 @@ not_in_guest() {
 	[ $((0x${output##*[[:space:]]} & 0x2000)) -eq 0 ]
 }
 
+@test "a cgroup beneath the container's" {
+	volt delete --force c1
+	edit_config "$BATS_TEST_TMPDIR/b" '.mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["rw"]}]'
+	create "$BATS_TEST_TMPDIR/b" c1
+	started
+	volt exec c1 mkdir /sys/fs/cgroup/sub
+	[ "$(volt exec --cgroup /sub c1 cat /proc/self/cgroup)" = 0::/sub ]
+	[ "$(volt exec --cgroup cpu,memory:sub c1 cat /proc/self/cgroup)" = 0::/sub ]
+	[ "$(volt exec --cgroup / c1 cat /proc/self/cgroup)" = 0::/ ]
+	say_run volt exec --cgroup other c1 true
+	[ "$status" -eq 255 ]
+	[[ "$output" == *"adding pid to cgroup 'other'"*"no such file or directory"* ]]
+	say_run volt exec --cgroup ../.. c1 true
+	[ "$status" -eq 255 ]
+	[[ "$output" == *"bad sub cgroup path"* ]]
+}
+
 @test "a process file says all of it" {
 	started
 	echo '{"args":["sh","-c","echo $X; pwd; id -u"],"env":["PATH=/bin","X=file"],"cwd":"/etc","user":{"uid":33,"gid":33}}' > "$BATS_TEST_TMPDIR/p.json"

@@ -137,6 +137,28 @@ teardown() {
 	volt delete c1
 }
 
+@test "what may be said to a stopped container; delete of all that match" {
+	local id
+	for id in web-1 web-2 db; do
+		create "$BATS_TEST_TMPDIR/b" "$id"
+	done
+	volt kill db KILL
+	wait_for_status db stopped
+	volt kill --all db KILL # all of none
+	say_run volt ps db
+	[ "$status" -eq 0 ]
+	[[ "$output" == *PID* ]]
+	[ "${#lines[@]}" -eq 1 ]
+	[ "$(volt ps --format json db)" = "[]" ]
+	say_run volt delete --force --regex 'web-('
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"regular expression 'web-('"* ]]
+	volt delete --force --regex '^web-'
+	[ "$(volt list -q)" = db ]
+	volt delete --regex nobody
+	volt delete db
+}
+
 @test "list shows containers as a table and as JSON" {
 	make_bundle "$BATS_TEST_TMPDIR/b" sleep 1000
 	create "$BATS_TEST_TMPDIR/b" c1

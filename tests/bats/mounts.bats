@@ -55,6 +55,53 @@ teardown() {
 	[ "${lines[3]}" = sysfs ]
 }
 
+@test "a tmpfs has the mode of what it covers; read-only ones are filled first" {
+	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'stat -c %a /covers /own /new; grep " /dev " /proc/mounts; echo > /dev/null
+		touch /dev/x /covers/x 2>&1; ls /dev/pts /covers/below > /dev/null && echo there'
+	mkdir -m 712 "$BATS_TEST_TMPDIR/b/rootfs/covers"
+	edit_config "$BATS_TEST_TMPDIR/b" '(.mounts[] | select(.destination == "/dev")).options += ["ro"] | .mounts += [
+		{destination: "/covers", type: "tmpfs", source: "tmpfs", options: ["ro"]},
+		{destination: "/covers/below", type: "tmpfs", source: "tmpfs"},
+		{destination: "/own", type: "tmpfs", source: "tmpfs", options: ["mode=700"]},
+		{destination: "/new", type: "tmpfs", source: "tmpfs"}]'
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/b" c1
+	[ "$status" -eq 0 ]
+	[ "${lines[*]:0:3}" = "712 700 1777" ]
+	[[ "${lines[3]}" == "tmpfs /dev tmpfs ro,"* ]]
+	[[ "${lines[4]}" == *"/dev/x: Read-only file system" ]]
+	[[ "${lines[5]}" == *"/covers/x: Read-only file system" ]]
+	[ "${lines[6]}" = there ]
+}
+
+@test "proc is not mounted over a link; a directory that is made has its parent's group" {
+	make_bundle "$BATS_TEST_TMPDIR/b" stat -c '%a %g' /s/a /s/a/b
+	mkdir "$BATS_TEST_TMPDIR/b/rootfs/s" && chgrp 77 "$BATS_TEST_TMPDIR/b/rootfs/s" && chmod 2755 "$BATS_TEST_TMPDIR/b/rootfs/s"
+	edit_config "$BATS_TEST_TMPDIR/b" '.mounts += [{destination: "/s/a/b/c", type: "tmpfs", source: "tmpfs"}]'
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/b" c1
+	[ "$output" = $'2755 77\n2755 77' ]
+	rm -rf "$BATS_TEST_TMPDIR/b/rootfs/proc" && ln -s /tmp "$BATS_TEST_TMPDIR/b/rootfs/proc"
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/b" c1
+	[ "$status" -ne 0 ]
+	[[ "$output" == *'filesystem "proc" must be mounted on ordinary directory'* ]]
+	[ -z "$(volt list -q)" ]
+}
+
+@test "a bind onto /dev is left alone, however its place is written; copy-symlink makes links" {
+	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'ls /dev; readlink /link'
+	mkdir "$BATS_TEST_TMPDIR/d"
+	touch "$BATS_TEST_TMPDIR/d/mine" "$BATS_TEST_TMPDIR/d/ptmx"
+	ln -s /nowhere/at/all "$BATS_TEST_TMPDIR/link"
+	edit_config "$BATS_TEST_TMPDIR/b" '.mounts = [(.mounts[] | select(.destination | startswith("/dev") | not)),
+		{destination: "/dev/.//", type: "bind", source: ($dir + "/d"), options: ["bind", "rw"]},
+		{destination: "/link", type: "bind", source: ($dir + "/link"), options: ["bind", "copy-symlink"]}]' \
+		--arg dir "$BATS_TEST_TMPDIR"
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null
+	[ "$status" -eq 0 ]
+	[ "$output" = $'mine\nptmx\n/nowhere/at/all' ]
+	[ "$(ls "$BATS_TEST_TMPDIR/d")" = $'mine\nptmx' ]
+	[ -f "$BATS_TEST_TMPDIR/d/ptmx" ]
+}
+
 @test "a read-only root is read-only for the guest's kernel, too, and has its mount points" {
 	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'mount -o remount,rw / 2>/dev/null; touch /x 2>&1; ls -d /new/point; echo "$?"'
 	edit_config "$BATS_TEST_TMPDIR/b" '.root.readonly = true | .process.noNewPrivileges = false

@@ -37,6 +37,15 @@ teardown() {
 @test "/dev/null as all three streams" {
 	volt run --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null > /dev/null 2>&1
 	[ "$(stat -c %u:%t:%T /dev/null)" = 0:1:3 ]
+	# each is the guest's own, which needs no way across
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.args = ["sh", "-c", "readlink /proc/self/fd/0; stat -Lc %u:%g /proc/self/fd/1"]
+		| .process.user = {uid: 7, gid: 8}'
+	[ "$(volt run --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null)" = $'/dev/null\n7:8' ]
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.args = ["sleep", "1000"]'
+	create "$BATS_TEST_TMPDIR/b" c1
+	volt start c1
+	[ "$(volt exec c1 sh -c 'readlink /proc/self/fd/0; echo lost >&2' < /dev/null 2> /dev/null)" = /dev/null ]
+	[ "$(volt exec --preserve-fds 1 c1 readlink /proc/self/fd/3 3> /dev/null < /dev/null)" = /dev/null ]
 }
 
 @test "sockets as streams" {
@@ -133,6 +142,9 @@ teardown() {
 		< /dev/null > "$b/log2" 2>&1 3>&- &
 	wait_for 20 sh -c 'ss -ltnH "sport = :7107" | grep -q .'
 	"$probe" tcp 127.0.0.1 7107 100000
+	# One that doesn't read what it is sent holds up no end, and one that is open is closed.
+	socat -u OPEN:/dev/zero TCP:127.0.0.1:7107 > /dev/null 2>&1 3>&- &
+	sleep 1
 	volt kill c1 KILL
 	wait
 	# Nobody listens any more.

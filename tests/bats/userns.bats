@@ -60,6 +60,14 @@ teardown() {
 	[[ ! "${lines[1]}" =~ ^\ *0\ +0\  ]]
 }
 
+@test "a user namespace that nobody gave ids has the caller as root" {
+	make_bundle "$BATS_TEST_TMPDIR/b" cat /proc/self/uid_map
+	edit_config "$BATS_TEST_TMPDIR/b" '.linux.namespaces += [{type: "user"}]'
+	say_run volt run --bundle "$BATS_TEST_TMPDIR/b" c1
+	[ "$status" -eq 0 ]
+	[ "$(echo $output)" = "0 0 1" ]
+}
+
 @test "a user namespace by path has that namespace's mappings" {
 	make_bundle "$BATS_TEST_TMPDIR/a" sleep 1000
 	edit_config "$BATS_TEST_TMPDIR/a" '.linux.namespaces += [{type: "user"}]

@@ -333,7 +333,8 @@ static void missing_and_denied_executables(void **state)
 	create_fails("x", "exec: \"x\": executable file not found in $PATH", AP_FAIL_NOT_FOUND);
 	create_fails("/x", "exec: \"/x\": stat /x: no such file or directory", AP_FAIL_NOT_FOUND);
 	create_fails("/etc/passwd", "exec: \"/etc/passwd\": permission denied", AP_FAIL_PERMISSION);
-	create_fails("/etc", "exec: \"/etc\": is a directory", AP_FAIL_PERMISSION);
+	create_fails("/etc", "exec: \"/etc\": is a directory: permission denied",
+		     AP_FAIL_PERMISSION);
 }
 
 static void failing_steps_say_what(void **state)

@@ -300,10 +300,11 @@ static void a_notify_is_a_text_of_some_length(void **state)
 
 static void passed_descriptors_are_of_a_kind(void **state)
 {
-	static const uint32_t good[] = {AP_FD_IN, AP_FD_BOTH, AP_FD_LISTEN(0, 0),
+	static const uint32_t good[] = {AP_FD_IN,	    AP_FD_BOTH,
+					AP_FD_NULL,	    AP_FD_LISTEN(0, 0),
 					AP_FD_LISTEN(4, 1), AP_FD_LISTEN(6, UINT16_MAX)};
 	static const uint32_t bad[] = {0,
-				       8,
+				       9,
 				       AP_FD_LISTEN(0, 0) | 1,
 				       AP_FD_LISTEN(4, 80) | 1u << 8,
 				       AP_FD_LISTEN(0, 1),

@@ -175,10 +175,14 @@ static void signals_are_default_in_hooks(void **state)
 static void failures_have_status_and_last_words(void **state)
 {
 	(void)state;
-	expect_failure("exit 3", ECHILD, "poststop hook '/bin/sh': exit status 3");
+	expect_failure(
+		"exit 3", ECHILD,
+		"error running poststop hook #0: '/bin/sh': poststop hook failed with exit code 3");
 	expect_failure("echo out; echo 'no such net' >&2; exit 1", ECHILD,
-		       "poststop hook '/bin/sh': exit status 1: out no such net");
-	expect_failure("kill -9 $$", ECHILD, "poststop hook '/bin/sh': killed by signal 9");
+		       "error running poststop hook #0: '/bin/sh': poststop hook failed with exit "
+		       "code 1: out no such net");
+	expect_failure("kill -9 $$", ECHILD,
+		       "error running poststop hook #0: '/bin/sh': killed by signal 9");
 }
 
 static void long_outputs_are_shortened_to_their_end(void **state)
@@ -200,9 +204,10 @@ static void hooks_that_can_not_start_say_why(void **state)
 
 	(void)state;
 	assert_int_equal(run_hooks(&absent, 1, "{}", false, &err), -ENOENT);
-	assert_message(err, "poststop hook '/nonexistent/hook': exec: No such file or directory");
+	assert_message(err, "error running poststop hook #0: '/nonexistent/hook': exec: No such "
+			    "file or directory");
 	assert_int_equal(run_hooks(&directory, 1, "{}", false, &err), -EACCES);
-	assert_message(err, "poststop hook '/tmp': exec: Permission denied");
+	assert_message(err, "error running poststop hook #0: '/tmp': exec: Permission denied");
 }
 
 static void namespaces_are_joined_or_reported(void **state)
@@ -217,7 +222,8 @@ static void namespaces_are_joined_or_reported(void **state)
 
 	(void)state;
 	assert_int_equal(oci_hooks_run(&how, &list, &err), -EINVAL);
-	assert_message(err, "createContainer hook '/bin/sh': join namespace: Invalid argument");
+	assert_message(err, "error running createContainer hook #0: '/bin/sh': join namespace: "
+			    "Invalid argument");
 	close(bad);
 	if (geteuid() == 0) {
 		own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -229,7 +235,8 @@ static void namespaces_are_joined_or_reported(void **state)
 	how.n_ns_fds = 0;
 	how.cwd = "/nonexistent";
 	assert_int_equal(oci_hooks_run(&how, &list, &err), -ENOENT);
-	assert_message(err, "createContainer hook '/bin/sh': change directory: No such file or "
+	assert_message(err, "error running createContainer hook #0: '/bin/sh': change directory: "
+			    "No such file or "
 			    "directory");
 	how.cwd = tmp;
 	h = shell("pwd > $OUT");
@@ -253,7 +260,8 @@ static void timeout_kills_the_whole_group(void **state)
 	(void)state;
 	h.timeout_s = (struct oci_opt_i64){.set = true, .v = 1};
 	assert_int_equal(run_hooks(&h, 1, "{}", false, &err), -ETIMEDOUT);
-	assert_message(err, "poststop hook '/bin/sh': timed out after 1 s: waiting");
+	assert_message(err,
+		       "error running poststop hook #0: '/bin/sh': timed out after 1 s: waiting");
 	assert_true(vr_now_ms() - before >= 1000);
 	assert_true(vr_now_ms() - before < 30000);
 	assert_int_equal(vr_read_file(AT_FDCWD, out_path, 64, &text, &len), 0);
@@ -293,10 +301,13 @@ static void first_failure_stops_unless_told_to_go_on(void **state)
 		h[i].args.v = scripts[i];
 	}
 	assert_int_equal(run_hooks(h, 3, "{}", false, &err), -ECHILD);
-	assert_message(err, "poststop hook '/bin/sh': exit status 4");
+	assert_message(
+		err,
+		"error running poststop hook #0: '/bin/sh': poststop hook failed with exit code 4");
 	expect_output("1\n");
 	assert_int_equal(run_hooks(h, 3, "{}", true, &err), -ECHILD);
-	assert_message(err, "poststop hook '/bin/sh': exit status 4"); /* the first one's */
+	assert_message(err, "error running poststop hook #0: '/bin/sh': poststop hook failed with "
+			    "exit code 4"); /* the first one's */
 	expect_output("1\n2\n3\n");
 }
 

@@ -53,7 +53,7 @@ static void by_kind(void **state)
 	(void)state;
 	refused(open("/proc/self/exe", O_RDONLY), "a file");
 	refused(open("/", O_RDONLY), "a directory");
-	refused(open("/dev/null", O_RDONLY), "a device");
+	refused(open("/dev/zero", O_RDONLY), "a device");
 	refused(socket(AF_UNIX, SOCK_STREAM, 0),
 		"a socket that is no connected or listening stream");
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, sv), 0);
@@ -63,6 +63,25 @@ static void by_kind(void **state)
 	assert_int_equal(bind(s, (struct sockaddr *)&any, sizeof(any.sun_family)), 0);
 	assert_int_equal(listen(s, 1), 0);
 	refused(s, "a socket that is no connected or listening stream");
+}
+
+/* There is one in the guest, too. */
+static void dev_null(void **state)
+{
+	struct ap_process plan = {0};
+	struct vr_err err = VR_ERR_INIT;
+	struct passfds p;
+
+	(void)state;
+	place(open("/dev/null", O_RDWR), 3);
+	assert_int_equal(passfds_take(1, false, &p, &err), 0);
+	assert_false(is_open(3));
+	assert_int_equal(p.n, 1);
+	assert_true(p.rfd[0] < 0 && p.wfd[0] < 0);
+	passfds_plan(&p, &plan);
+	assert_int_equal(plan.n_fds, 1);
+	assert_int_equal(plan.fds[0], AP_FD_NULL);
+	passfds_close(&p);
 }
 
 /* Return: its port, 0 for none */
@@ -171,7 +190,7 @@ static void closed_ours_or_too_many(void **state)
 	assert_int_equal(p.n, 0);
 	(void)close(3);
 	assert_int_equal(passfds_take(2, false, &p, &err), -EBADF);
-	assert_message(err, "option '--preserve-fds': descriptor 3 is not open");
+	assert_message(err, "option '--preserve-fds': preserved-fd 0: descriptor 3 is not open");
 	err = (struct vr_err)VR_ERR_INIT;
 	assert_int_equal(open("/", O_RDONLY | O_CLOEXEC), 3); /* nothing a caller gave us */
 	assert_int_equal(passfds_take(1, false, &p, &err), -EBADF);
@@ -196,11 +215,18 @@ static void socket_activation(void **state)
 	assert_int_equal(setenv("LISTEN_PID", "1", 1), 0);
 	assert_int_equal(passfds_take(0, true, &p, &err), 0); /* somebody else's */
 	assert_int_equal(passfds_env(&p, env), 0);
+	assert_int_equal(unsetenv("LISTEN_PID"), 0);
+	assert_int_equal(passfds_take(0, true, &p, &err), 0); /* nobody's, and not open */
+	assert_int_equal(passfds_env(&p, env), 0);
+	place(open("/dev/null", O_RDWR), 3);
+	assert_int_equal(passfds_take(0, true, &p, &err), 0); /* nobody's, and there: ours */
+	assert_int_equal(passfds_env(&p, env), 2);
+	passfds_close(&p);
 	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	assert_int_equal(setenv("LISTEN_PID", pid, 1), 0);
 	assert_int_equal(passfds_take(0, false, &p, &err), 0); /* not asked for */
 	assert_int_equal(passfds_take(0, true, &p, &err), -EBADF);
-	assert_message(err, "LISTEN_FDS: descriptor 3 is not open");
+	assert_message(err, "LISTEN_FDS: preserved-fd 0: descriptor 3 is not open");
 	assert_int_equal(pipe(a), 0); /* 3 and 4 */
 	assert_int_equal(passfds_take(1, true, &p, &err), 0);
 	assert_int_equal(p.n, 2);
@@ -223,8 +249,11 @@ static void socket_activation(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(by_kind),	     cmocka_unit_test(listening),
-		cmocka_unit_test(pipes_and_sockets), cmocka_unit_test(closed_ours_or_too_many),
+		cmocka_unit_test(by_kind),
+		cmocka_unit_test(dev_null),
+		cmocka_unit_test(listening),
+		cmocka_unit_test(pipes_and_sockets),
+		cmocka_unit_test(closed_ours_or_too_many),
 		cmocka_unit_test(socket_activation),
 	};
 

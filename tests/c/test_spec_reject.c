@@ -132,8 +132,16 @@ static const struct reject rejects[] = {
 	 "linux.namespaces[2]: the pid namespace is there twice"},
 	{LINUX("'namespaces':[{'type':'network','path':'ns'}]"),
 	 "linux.namespaces[0].path: must be an absolute path"},
-	{LINUX("'namespaces':[{'type':'user'}]"),
+	{LINUX("'namespaces':[{'type':'user'}],'gidMappings':[{'containerID':0,'hostID':0,"
+	       "'size':1}]"),
 	 "linux.uidMappings: must be set for a new user namespace"},
+	{LINUX("'sysctl':{'kernel.hostname':'h'}"),
+	 "linux.sysctl[\"kernel.hostname\"]: is not allowed as it conflicts with the OCI "
+	 "\"hostname\" field"},
+	{BASE(",'domainname':'a','linux':{'namespaces':[{'type':'uts'}],"
+	      "'sysctl':{'kernel.domainname':'b'}}"),
+	 "linux.sysctl[\"kernel.domainname\"]: is not allowed as it conflicts with the OCI "
+	 "\"domainname\" field"},
 	{LINUX("'namespaces':[{'type':'user'}],'uidMappings':[{'containerID':0,'hostID':0,"
 	       "'size':1}]"),
 	 "linux.gidMappings: must be set for a new user namespace"},
@@ -171,8 +179,10 @@ static const struct reject rejects[] = {
 	 "linux.personality.domain: unknown personality domain 'X'"},
 	{LINUX("'personality':{'domain':'LINUX','flags':['X']}"),
 	 "linux.personality.flags: not supported: none are defined"},
-	{LINUX("'sysctl':{'a..b':'1'}"), "linux.sysctl[\"a..b\"]: is not the name of a sysctl"},
-	{LINUX("'sysctl':{'/a':'1'}"), "linux.sysctl[\"/a\"]: is not the name of a sysctl"},
+	{LINUX("'sysctl':{'a..b':'1'}"),
+	 "linux.sysctl[\"a..b\"]: is not the name of a sysctl: contains an invalid path"},
+	{LINUX("'sysctl':{'/a':'1'}"),
+	 "linux.sysctl[\"/a\"]: is not the name of a sysctl: contains an invalid path"},
 	{LINUX("'rootfsPropagation':'x'"), "linux.rootfsPropagation: unknown propagation 'x'"},
 	{LINUX("'maskedPaths':['/a','b']"), "linux.maskedPaths[1]: must be an absolute path"},
 	{LINUX("'readonlyPaths':['']"), "linux.readonlyPaths[0]: must be an absolute path"},
@@ -210,14 +220,17 @@ static const struct reject rejects[] = {
 	 "linux.resources.hugepageLimits[0].pageSize: must look like 64KB, 2MB or 1GB, not "
 	 "'../MB'"},
 	{RES("'unified':{'memory/high':'1'}"),
-	 "linux.resources.unified[\"memory/high\"]: must be the name of a cgroup file"},
+	 "linux.resources.unified[\"memory/high\"]: must be the name of a cgroup file: the "
+	 "specified key has not the form CONTROLLER.VALUE `memory/high`"},
 	{RES("'unified':{'..':'1'}"),
-	 "linux.resources.unified[\"..\"]: must be the name of a cgroup file"},
+	 "linux.resources.unified[\"..\"]: must be the name of a cgroup file: the specified key "
+	 "has not the form CONTROLLER.VALUE `..`"},
 	{RES("'unified':{'rdma.max':'1'}"),
-	 "linux.resources.unified[\"rdma.max\"]: can't be set: controller \"rdma\" not available"},
+	 "linux.resources.unified[\"rdma.max\"]: can't be set: controller \"rdma\" not available "
+	 "(the requested cgroup controller `rdma` is not available)"},
 	{RES("'unified':{'memorys.max':'1'}"),
 	 "linux.resources.unified[\"memorys.max\"]: can't be set: controller \"memorys\" not "
-	 "available"},
+	 "available (the requested cgroup controller `memorys` is not available)"},
 
 	/* seccomp */
 	{LINUX("'seccomp':{}"), "linux.seccomp.defaultAction: must be set"},
@@ -305,6 +318,9 @@ static const char *const accepted[] = {
 	HOOK("'path':'/x','timeout':1"),
 	LINUX("'namespaces':[{'type':'network','path':''}]"),
 	LINUX("'namespaces':[{'type':'user','path':'/ns'}]"),
+	LINUX("'namespaces':[{'type':'user'}]"),
+	BASE(",'domainname':'a','linux':{'namespaces':[{'type':'uts'}],"
+	     "'sysctl':{'kernel.domainname':'a'}}"),
 	LINUX("'namespaces':[{'type':'time'}],'timeOffsets':{'boottime':{}}"),
 	DEVICE("'path':'/dev/x','type':'p'"),
 	DEVICE("'path':'/dev/x','type':'b','major':0,'minor':0"),
