@@ -115,7 +115,8 @@ clock_right() {
 	volt kill c1 KILL
 	wait_for_status c1 stopped
 	say_run volt ps c1
-	[ "$status" -eq 1 ]
+	[ "$status" -eq 0 ]
+	[ "${#lines[@]}" = 1 ]
 }
 
 @test "podman pause, unpause, rm -f of a paused container" {
