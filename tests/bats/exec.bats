@@ -141,7 +141,7 @@ no_process() {
 	say_run volt exec nobody true
 	[ "$status" -eq 255 ]
 	[[ "$output" == *"does not exist"* ]]
-	say_run volt exec --preserve-fds 1 c1 true 3< /dev/null
+	say_run volt exec --preserve-fds 1 c1 true 3< /etc/passwd
 	[ "$status" -eq 255 ]
 	say_run volt exec -t -d c1 true
 	[ "$status" -eq 255 ]
