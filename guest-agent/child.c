@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "accept.h"
@@ -109,6 +110,25 @@ static void place_fds(struct child_args *a)
 		}
 	}
 	(void)sys_close_range(FIXED_FDS, UINT_MAX);
+}
+
+/* Like runc: what leads to /dev/null leads to the container's, which has a name there. */
+static void reopen_null(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct stat st;
+
+	if (null >= 0 && fstat(null, &st) == 0 && S_ISCHR(st.st_mode) &&
+	    st.st_rdev == makedev(1, 3)) {
+		for (int i = 0; i < STATUS_FD; i++) {
+			if (i != null && fstat(i, &st) == 0 && S_ISCHR(st.st_mode) &&
+			    st.st_rdev == makedev(1, 3)) {
+				(void)dup2(null,
+					   i); /* or it stays the machine's, which does as well */
+			}
+		}
+	}
+	sys_close(&null);
 }
 
 /* Sockets in the place of listening ones of the host: in the container's network, which is there by now. */
@@ -304,6 +324,7 @@ void child_main(struct child_args *a)
 	if (a->c ? build(a, &f) : join(a, &f)) {
 		give_up(&f);
 	}
+	reopen_null();
 	if (a->p &&
 	    (prepare_image(a->p, &im, &f) || creds_apply(a->p, &f) ||
 	     lookup_exec(im.args[0], lookup_env(im.env, "PATH"), im.path, sizeof(im.path), &f))) {

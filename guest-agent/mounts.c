@@ -360,6 +360,31 @@ static int open_tmpfs(int root, const struct ap_mount *m, struct fail *f)
 	return rc;
 }
 
+/* A group that the user namespace doesn't have: then terminals have the one of whoever opens them. */
+static int open_devpts(const struct ap_mount *m, uint32_t ns, struct fail *f)
+{
+	struct fail first = {0};
+	int fd = mounts_new_fs(m->type, m->source, m->data, m->ms_flags, &first);
+	char *copy = fd == -EINVAL && (ns & AP_NS_USER) && m->data ? strdup(m->data) : NULL;
+	char *gid = copy;
+
+	while (gid && strncmp(gid, "gid=", 4) != 0) {
+		gid = strchr(gid, ',');
+		gid = gid ? gid + 1 : NULL;
+	}
+	if (gid) {
+		size_t len = strcspn(gid, ",");
+
+		memmove(gid, gid + len, strlen(gid + len) + 1); /* an empty option is none */
+		fd = mounts_new_fs(m->type, m->source, copy, m->ms_flags, &first);
+	}
+	free(copy);
+	if (fd < 0) {
+		*f = first;
+	}
+	return fd;
+}
+
 static int open_mount(int root, const struct ap_mount *m, uint32_t ns, struct fail *f)
 {
 	if (strcmp(m->type, "bind") == 0 || (m->ms_flags & VA_MS_BIND)) {
@@ -370,6 +395,9 @@ static int open_mount(int root, const struct ap_mount *m, uint32_t ns, struct fa
 	}
 	if (strcmp(m->type, "sysfs") == 0) {
 		return open_sysfs(m, ns, f);
+	}
+	if (strcmp(m->type, "devpts") == 0) {
+		return open_devpts(m, ns, f);
 	}
 	if (strcmp(m->type, "tmpfs") == 0) {
 		return open_tmpfs(root, m, f);

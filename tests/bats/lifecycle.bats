@@ -139,6 +139,7 @@ teardown() {
 
 @test "what may be said to a stopped container; delete of all that match" {
 	local id
+	make_bundle "$BATS_TEST_TMPDIR/b" sleep 1000
 	for id in web-1 web-2 db; do
 		create "$BATS_TEST_TMPDIR/b" "$id"
 	done
