@@ -48,7 +48,7 @@ make -j"$jobs" unit
 add unit
 rm -f "$VOLT_RESULTS/unit"
 headline "unit tests with sanitizers"
-make -j"$jobs" check-asan
+make -j"$jobs" unit-asan
 add unit
 headline "test images"
 make images || exit 1
