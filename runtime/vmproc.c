@@ -463,22 +463,11 @@ static int prepare(struct vmproc *p, struct vr_err *err)
 	return rc;
 }
 
-/*
- * The guest stands still: they have nothing more to do. What the kernel takes for their ends and for
- * the VM's is mostly waiting, so it may do both at a time.
- */
-static void end_roles(const struct vmproc *p)
-{
-	(void)shutdown(p->plan->fs_fd, SHUT_WR);
-	(void)shutdown(p->plan->net_fd, SHUT_WR); /* -1 without one */
-}
-
 /* The order vm.h demands; every part may be missing when the start failed. */
 static void teardown(struct vmproc *p)
 {
 	if (p->vm) {
 		vm_stop(p->vm);
-		end_roles(p);
 		vm_destroy(p->vm);
 	}
 	vmproc_devices_destroy(p); /* tells connections, those of links too, that they are closed */
