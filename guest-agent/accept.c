@@ -110,13 +110,14 @@ static int dial_process(uint32_t kind, const struct ap_accept *m)
 int accept_connect(struct agent *a, const struct ap_accept *m, uint32_t kind, struct fail *f)
 {
 	struct link *k = link_take();
-	uint32_t slot = (uint32_t)(k - links);
 	int guest, host, rc;
+	uint32_t slot;
 
 	if (!k) {
 		return fail_kind(f, AP_FAIL_LIMIT, "accept", -EAGAIN, "more than %u connections",
 				 AP_MAX_ACCEPTED);
 	}
+	slot = (uint32_t)(k - links);
 	guest = dial_process(kind, m);
 	if (guest < 0) {
 		return fail_set(f, "accept", guest, "connect to process %u", m->proc);

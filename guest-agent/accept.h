@@ -11,7 +11,6 @@
 #ifndef AGENT_ACCEPT_H
 #define AGENT_ACCEPT_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent.h"
@@ -27,4 +26,5 @@ int accept_connect(struct agent *a, const struct ap_accept *m, uint32_t kind, st
 void accept_event(uint64_t ref, uint32_t events);
 /** accept_finish() - its process is dead: what it wrote is sent, then its connections end */
 void accept_finish(uint32_t proc);
+
 #endif /* AGENT_ACCEPT_H */

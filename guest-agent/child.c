@@ -112,20 +112,21 @@ static void place_fds(struct child_args *a)
 	(void)sys_close_range(FIXED_FDS, UINT_MAX);
 }
 
+static bool leads_to_null(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
 /* Like runc: what leads to /dev/null leads to the container's, which has a name there. */
 static void reopen_null(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct stat st;
 
-	if (null >= 0 && fstat(null, &st) == 0 && S_ISCHR(st.st_mode) &&
-	    st.st_rdev == makedev(1, 3)) {
-		for (int i = 0; i < STATUS_FD; i++) {
-			if (i != null && fstat(i, &st) == 0 && S_ISCHR(st.st_mode) &&
-			    st.st_rdev == makedev(1, 3)) {
-				(void)dup2(null,
-					   i); /* or it stays the machine's, which does as well */
-			}
+	for (int i = 0; leads_to_null(null) && i < STATUS_FD; i++) {
+		if (i != null && leads_to_null(i)) {
+			(void)dup2(null, i); /* or it stays the machine's, which does as well */
 		}
 	}
 	sys_close(&null);

@@ -156,16 +156,17 @@ static int own_stdio(const struct ap_process *p, struct fail *f)
 {
 	for (int fd = 0; fd < 3; fd++) {
 		struct stat st;
-		bool tty = false;
+		bool device;
 
 		if (fstat(fd, &st) < 0) {
 			continue;
 		}
-		tty = S_ISCHR(st.st_mode);
-		if ((tty && !isatty(fd)) || (st.st_uid == p->uid && (tty || st.st_gid == p->gid))) {
+		device = S_ISCHR(st.st_mode);
+		if ((device && !isatty(fd)) ||
+		    (st.st_uid == p->uid && (device || st.st_gid == p->gid))) {
 			continue;
 		}
-		if (fchown(fd, p->uid, tty ? (gid_t)-1 : p->gid) < 0 && errno != EINVAL &&
+		if (fchown(fd, p->uid, device ? (gid_t)-1 : p->gid) < 0 && errno != EINVAL &&
 		    errno != EPERM && errno != EROFS) {
 			return fail_set(f, "stdio", -errno, "owner of stdio");
 		}

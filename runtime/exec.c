@@ -99,18 +99,6 @@ static int check_state(const struct container *c, struct vr_err *err)
 	}
 }
 
-/* A stream that leads to /dev/null needs no connection: the guest has one of its own. */
-static void leave_null(const struct session *s, struct ap_process *p)
-{
-	struct stat st;
-
-	for (unsigned i = 0; !(p->flags & AP_P_TTY) && i < 3; i++) {
-		if (fstat(s->stdio[i], &st) == 0 && passfds_is_null(&st)) {
-			p->stdio &= ~(1u << i);
-		}
-	}
-}
-
 static int frame_make(struct session *s, struct vr_err *err)
 {
 	vr_autofree struct ap_exec *m = calloc(1, sizeof(*m));
@@ -123,7 +111,7 @@ static int frame_make(struct session *s, struct vr_err *err)
 	}
 	m->proc = 1; /* the vmm chooses */
 	m->process = s->process.plan;
-	leave_null(s, &m->process);
+	passfds_leave_null(s->stdio, &m->process);
 	passfds_plan(s->o->fds, &m->process);
 	n = ap_encode_exec(m, 1, frame, AP_HEADER_LEN + AP_FRAME_MAX);
 	if (n < 0) {

@@ -397,19 +397,6 @@ static int env_add(struct ap_strv *env, const char *const *more, size_t n, const
 	return 0;
 }
 
-/* A stream that leads to /dev/null needs no connection: the guest has one of its own. */
-static void leave_null(struct launch *l, struct ap_process *p)
-{
-	struct stat st;
-
-	for (unsigned i = 0; !(p->flags & AP_P_TTY) && i < 3; i++) {
-		if (fstat(l->stdio[i], &st) == 0 && passfds_is_null(&st)) {
-			vr_close_reset(&l->stdio[i]);
-			p->stdio &= ~(1u << i);
-		}
-	}
-}
-
 /* What doesn't come from config.json: passed descriptors, and where to tell of readiness. */
 static int complete_process(struct launch *l, struct vr_err *err)
 {
@@ -420,7 +407,12 @@ static int complete_process(struct launch *l, struct vr_err *err)
 	if (!(c->flags & AP_C_HAS_PROCESS)) {
 		return 0;
 	}
-	leave_null(l, &c->process);
+	passfds_leave_null(l->stdio, &c->process);
+	for (unsigned i = 0; i < 3; i++) {
+		if (!(c->process.stdio & 1u << i)) {
+			vr_close_reset(&l->stdio[i]);
+		}
+	}
 	passfds_plan(l->o->fds, &c->process);
 	n = passfds_env(l->o->fds, more);
 	notify_find(l->spec, &l->notify);

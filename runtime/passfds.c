@@ -88,9 +88,20 @@ static uint32_t socket_kind(int fd)
 	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0 ? AP_FD_BOTH : 0;
 }
 
-bool passfds_is_null(const struct stat *st)
+static bool is_null(const struct stat *st)
 {
 	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
+
+void passfds_leave_null(const int stdio[3], struct ap_process *plan)
+{
+	struct stat st;
+
+	for (unsigned i = 0; !(plan->flags & AP_P_TTY) && i < 3; i++) {
+		if (fstat(stdio[i], &st) == 0 && is_null(&st)) {
+			plan->stdio &= ~(1u << i);
+		}
+	}
 }
 
 /* Return: enum ap_fd or AP_FD_LISTEN(), 0 for what can't be passed */
@@ -101,7 +112,7 @@ static uint32_t pass_kind(int fd, const struct stat *st, int flags)
 		       : (flags & O_ACCMODE) == O_WRONLY ? AP_FD_OUT
 							 : 0;
 	}
-	if (passfds_is_null(st)) {
+	if (is_null(st)) {
 		return AP_FD_NULL;
 	}
 	return S_ISSOCK(st->st_mode) ? socket_kind(fd) : 0;

@@ -15,7 +15,6 @@
 #define VOLT_PASSFDS_H
 
 #include <stdbool.h>
-#include <sys/stat.h>
 
 #include "base/agent_proto.h"
 #include "base/err.h"
@@ -73,8 +72,12 @@ static inline bool passfds_writes(uint32_t kind)
 	return !AP_FD_IS_LISTEN(kind) && (kind & AP_FD_OUT);
 }
 
-/** passfds_is_null() - is it /dev/null, which every kernel has? */
-bool passfds_is_null(const struct stat *st);
+/**
+ * passfds_leave_null() - standard streams that lead to /dev/null need no connection: the guest has its own
+ * @stdio: the caller's, or duplicates; stay open
+ * @plan:  those bits of @stdio are cleared, unless it has a terminal
+ */
+void passfds_leave_null(const int stdio[3], struct ap_process *plan);
 
 /** passfds_list() - those that are open, in the order of the process's. Return: number, <= 2 * n */
 size_t passfds_list(const struct passfds *p, int out[2 * AP_MAX_FDS]);

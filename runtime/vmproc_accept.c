@@ -53,8 +53,7 @@ struct link {
 	bool ended;   /* its process has */
 	bool asked;   /* the agent has not answered yet */
 	bool started; /* bytes flow */
-	bool heard;   /* something happened to it since ... */
-	bool lingers; /* ... the guest sends no more; its timer runs */
+	bool heard;   /* something happened to it since its timer began */
 };
 _Static_assert(offsetof(struct link, stream) == 0, "see on_closed()");
 
@@ -147,10 +146,11 @@ static uint32_t link_index(const struct link *k)
 	return (uint32_t)(k - k->owner->accepts->link);
 }
 
+/* Without a timer it lives until one of its ends closes it. */
 static void linger(struct link *k)
 {
 	k->heard = false;
-	k->lingers = loop_after(k->owner->loop, EV_LINK_ATTACH, link_index(k), LINGER_MS) == 0;
+	(void)!loop_after(k->owner->loop, EV_LINK_ATTACH, link_index(k), LINGER_MS);
 }
 
 static void on_drained(void *ctx)
@@ -199,7 +199,6 @@ static struct link *link_take(struct vmproc *p)
 /* @fd: taken over. Syscalls: fcntl (role vmm) */
 static int link_open(struct vmproc *p, struct link *k, uint32_t proc, int fd)
 {
-	uint32_t i = (uint32_t)(k - p->accepts->link);
 	int second = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	int rc = second < 0 ? -errno : vmproc_procs_port(p, &k->port);
 
@@ -211,8 +210,8 @@ static int link_open(struct vmproc *p, struct link *k, uint32_t proc, int fd)
 	}
 	k->owner = p;
 	k->proc = proc;
-	k->ended = k->asked = k->started = k->lingers = false;
-	stream_init(&k->stream, p->loop, p->vsock, EV_LINK, i << 1, fd, second);
+	k->ended = k->asked = k->started = false;
+	stream_init(&k->stream, p->loop, p->vsock, EV_LINK, link_index(k) << 1, fd, second);
 	k->stream.is_socket = true;
 	k->stream.drained = on_drained;
 	k->stream.ctx = k;
@@ -233,7 +232,7 @@ static void pass_on(struct vmproc *p, const struct listener *l, struct link *k)
 	uint8_t frame[64];
 
 	if (slot) {
-		slot->link = 1 + (uint32_t)(k - p->accepts->link);
+		slot->link = 1 + link_index(k);
 	}
 	if (!slot || vmproc_agent_send(p, slot, frame,
 				       ap_encode_accept(&m, slot->id, frame, sizeof(frame))) < 0) {
