@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -104,7 +103,6 @@ static int frame_make(struct session *s, struct vr_err *err)
 	vr_autofree struct ap_exec *m = calloc(1, sizeof(*m));
 	vr_autofree uint8_t *frame = malloc(AP_HEADER_LEN + AP_FRAME_MAX);
 	long n;
-	int rc;
 
 	if (!m || !frame) {
 		return vr_err_set(err, ENOMEM, "exec: out of memory");
@@ -118,17 +116,8 @@ static int frame_make(struct session *s, struct vr_err *err)
 		return vr_err_set(err, (int)-n,
 				  "exec: too large for the guest agent (1 MiB with all strings)");
 	}
-	s->frame_fd = vr_memfd("volt-exec", 0, MFD_ALLOW_SEALING);
-	if (s->frame_fd < 0) {
-		return vr_err_sys(err, s->frame_fd, "exec: make a memory file");
-	}
-	rc = vr_write_full(s->frame_fd, frame + AP_HEADER_LEN, (size_t)n - AP_HEADER_LEN);
-	if (rc == 0 && (lseek(s->frame_fd, 0, SEEK_SET) < 0 ||
-			fcntl(s->frame_fd, F_ADD_SEALS,
-			      F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)) {
-		rc = -errno;
-	}
-	return rc < 0 ? vr_err_sys(err, rc, "exec: write a memory file") : 0;
+	s->frame_fd = vr_memfd_of("volt-exec", frame + AP_HEADER_LEN, (size_t)n - AP_HEADER_LEN);
+	return s->frame_fd < 0 ? vr_err_sys(err, s->frame_fd, "exec: make a memory file") : 0;
 }
 
 static int stdio_dup(struct session *s, unsigned i, int from, struct vr_err *err)

@@ -417,6 +417,19 @@ int vr_memfd(const char *name, uint64_t size, unsigned int flags)
 	return vr_take_fd(&fd);
 }
 
+int vr_memfd_of(const char *name, const void *data, size_t len)
+{
+	vr_autoclose int fd = vr_memfd(name, 0, MFD_ALLOW_SEALING);
+	int rc = fd < 0 ? fd : vr_write_full(fd, data, len);
+
+	if (rc == 0 && (lseek(fd, 0, SEEK_SET) < 0 ||
+			fcntl(fd, F_ADD_SEALS,
+			      F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)) {
+		rc = -errno;
+	}
+	return rc < 0 ? rc : vr_take_fd(&fd);
+}
+
 int vr_openat2(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
 	struct open_how how = {

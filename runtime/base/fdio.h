@@ -150,6 +150,13 @@ int vr_pidfd_open_checked(pid_t pid, uint64_t start) __attribute__((warn_unused_
 int vr_pidfd_wait(int pidfd, int timeout_ms) __attribute__((warn_unused_result));
 
 /**
+ * vr_memfd_of() - a sealed memory file with @len bytes, to be read from its start
+ *
+ * Return: the fd or -errno.
+ */
+int vr_memfd_of(const char *name, const void *data, size_t len) __attribute__((warn_unused_result));
+
+/**
  * vr_memfd() - anonymous memory file
  * @name:  name shown in /proc
  * @size:  length in bytes
