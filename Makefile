@@ -220,7 +220,7 @@ $(LIB_agent): $(patsubst %.c,$(BUILD)/%.o,$(filter-out guest-agent/main.c guest-
 # Plays a systemd; the runtime itself loads the library when it needs it.
 $(BUILD)/tests/test_scope: LIBS += -lsystemd
 
-$(patsubst %,$(BUILD)/tests/test_agent_%,container dns parts process): $(BUILD)/tests/%: tests/c/%.c \
+$(patsubst %,$(BUILD)/tests/test_agent_%,container dns member parts process): $(BUILD)/tests/%: tests/c/%.c \
 		$(LIB_agent) $(LIB_base)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)

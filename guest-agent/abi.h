@@ -137,6 +137,7 @@ struct va_cap_data {
 #define VA_PR_SET_KEEPCAPS	    8
 #define VA_PR_CAPBSET_READ	    23
 #define VA_PR_CAPBSET_DROP	    24
+#define VA_PR_SET_CHILD_SUBREAPER   36
 #define VA_PR_SET_NO_NEW_PRIVS	    38
 #define VA_PR_CAP_AMBIENT	    47
 #define VA_PR_CAP_AMBIENT_RAISE	    2

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "self.h"
 #include "sys.h"
 
 #define BACKLOG 128
@@ -42,10 +43,11 @@ static socklen_t address_of(uint32_t kind, uint32_t proc, uint32_t stream, union
 	switch (AP_FD_FAMILY(kind)) {
 	case 4:
 		/* one of its own: on the host the same port may have listened on other addresses */
-		out->in = (struct sockaddr_in){
-			.sin_family = AF_INET,
-			.sin_port = port,
-			.sin_addr.s_addr = htonl(127u << 24 | stream << 20 | (proc & 0xfffff))};
+		out->in = (struct sockaddr_in){.sin_family = AF_INET,
+					       .sin_port = port,
+					       .sin_addr.s_addr = htonl(127u << 24 | stream << 20 |
+									self_number() << 17 |
+									(proc & 0x1ffff))};
 		return sizeof(out->in);
 	case 6:
 		out->in6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
@@ -56,7 +58,7 @@ static socklen_t address_of(uint32_t kind, uint32_t proc, uint32_t stream, union
 		out->un.sun_family = AF_UNIX; /* a name that begins with NUL is in no directory */
 		return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1) +
 		       (socklen_t)snprintf(out->un.sun_path + 1, sizeof(out->un.sun_path) - 1,
-					   AP_FD_SOCKET_NAME, proc, stream);
+					   AP_FD_SOCKET_NAME, self_number(), proc, stream);
 	}
 }
 

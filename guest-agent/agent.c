@@ -42,6 +42,7 @@ int agent_init(struct agent *a, int control)
 	a->state = ST_NEW;
 	a->cgroup.dir = -1;
 	a->mounts = -1;
+	a->first = -1;
 	conn_init(&a->conn, control);
 	a->ep = sys_rc(epoll_create1(EPOLL_CLOEXEC));
 	a->signals = sys_rc(signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -52,6 +53,21 @@ int agent_init(struct agent *a, int control)
 	a->conn_events = EPOLLIN;
 	rc = agent_watch(a, control, ref_make(REF_CONTROL, 0, 0, 0), a->conn_events);
 	return rc ? rc : agent_watch(a, a->signals, ref_make(REF_SIGNALS, 0, 0, 0), EPOLLIN);
+}
+
+int agent_hello(struct agent *a, struct ap_hello *hello)
+{
+	size_t cap;
+	uint8_t *room = conn_room(&a->conn, &cap);
+	long n;
+
+	hello->stamp_ns[AP_STAMP_HELLO] = sys_now_ns();
+	n = ap_encode_hello(hello, room, cap);
+	if (n < 0) {
+		return (int)n;
+	}
+	conn_commit(&a->conn, (size_t)n);
+	return 0;
 }
 
 static void on_signals(struct agent *a)

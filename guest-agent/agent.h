@@ -2,6 +2,8 @@
 /*
  * agent.h - the agent's state: one container, its processes, one control connection
  *
+ * Further containers of the same machine have agents of their own: see member.h.
+ *
  * Threads: none; everything runs in one epoll loop.
  */
 #ifndef AGENT_AGENT_H
@@ -25,7 +27,7 @@
  * READY -> STARTING it was told to go on (an exec at once)
  * STARTING -> RUNNING  execve succeeded: its status socket has closed by itself
  * any -> DEAD       it was reaped; its output is being drained; then its EXIT is sent
- * DEAD -> FREE      nothing of it is left. init's slot is never freed: one container a VM.
+ * DEAD -> FREE      nothing of it is left. init's slot is never freed: one container an agent.
  */
 enum proc_phase {
 	PROC_FREE,
@@ -86,12 +88,14 @@ enum agent_state {
  * struct agent - everything
  * @frozen: FREEZE was done; @state stays what it was
  * @own_pid_ns: our pid namespace, to come back to after spawning into the container's
+ * @first:      of a member's agent: pidfd of the init of the machine's first container; -1 without
  * @mounts:     the container's mount namespace while it is held (hold.h), or -1
  */
 struct agent {
 	int ep;
 	int signals;
 	int own_pid_ns;
+	int first;
 	int mounts;
 	int notify;	     /* datagrams of sd_notify(3), meant with AP_C_NOTIFY */
 	uint8_t resolver[4]; /* where to be a name server; zeros: nowhere */
@@ -129,6 +133,8 @@ static inline uint64_t ref_make(enum ref_kind kind, uint32_t slot, uint16_t gen,
 enum agent_state agent_state_now(const struct agent *a);
 /** agent_init() - an agent on a connected control socket */
 int agent_init(struct agent *a, int control) __attribute__((warn_unused_result));
+/** agent_hello() - the first frame; its last stamp is filled in */
+int agent_hello(struct agent *a, struct ap_hello *hello) __attribute__((warn_unused_result));
 /** agent_run() - the loop. Return: 0 the host has hung up or asked to shut down, or -errno */
 int agent_run(struct agent *a);
 /** agent_watch() - put a descriptor into the epoll set */

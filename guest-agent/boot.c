@@ -97,13 +97,13 @@ static void read_ahead(void)
 	}
 }
 
-static bool share(void)
+int boot_share(const char *tag)
 {
-	if (mount(LAYOUT_SHARE_TAG, LAYOUT_SHARE, "virtiofs", 0, NULL) < 0) {
-		return false; /* an image VM has none; CREATE will miss it if it should be there */
+	if (mount(tag, LAYOUT_SHARE, "virtiofs", 0, NULL) < 0) {
+		return -errno;
 	}
 	read_ahead();
-	return true;
+	return 0;
 }
 
 static void loopback_up(void)
@@ -122,7 +122,7 @@ static bool exists(const char *path)
 	return access(path, F_OK) == 0;
 }
 
-static void describe(struct ap_hello *hello)
+void boot_describe(struct ap_hello *hello)
 {
 	static struct utsname uts;
 	struct sysinfo info = {0};
@@ -146,9 +146,10 @@ void boot_mounts(struct ap_hello *hello)
 	kernel_mounts();
 	(void)sys_write_file(-1, "/proc/self/oom_score_adj", "-1000");
 	hello->features |= cgroups() ? AP_FEAT_CGROUP : 0;
-	hello->features |= share() ? AP_FEAT_SHARE : 0;
+	/* an image VM has none; CREATE will miss it if it should be there */
+	hello->features |= boot_share(LAYOUT_SHARE_TAG) == 0 ? AP_FEAT_SHARE : 0;
 	loopback_up();
-	describe(hello);
+	boot_describe(hello);
 	hello->stamp_ns[AP_STAMP_MOUNTS] = sys_now_ns();
 }
 
@@ -165,12 +166,12 @@ static int dial_wait(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 ? -errno : -err;
 }
 
-int boot_connect(void)
+int boot_connect(uint32_t port)
 {
 	int rc = -ENODEV;
 
 	for (int i = 0; i < DIAL_TRIES; i++) {
-		int fd = agent_dial(AP_PORT_CONTROL);
+		int fd = agent_dial(port);
 
 		rc = fd < 0 ? fd : dial_wait(fd);
 		if (rc == 0) {
@@ -179,5 +180,5 @@ int boot_connect(void)
 		sys_close(&fd);
 		(void)poll(NULL, 0, DIAL_PAUSE_MS);
 	}
-	agent_die("boot: no control connection: %s", fail_errno_text(-rc));
+	return rc;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,9 +15,12 @@
 #include <unistd.h>
 
 #include "layout.h"
+#include "self.h"
 #include "sys.h"
 
 #define FREEZE_WAIT_MS 1000
+#define LOOK_AGAIN_MS  100
+#define MAX_DEPTH      64 /* of a container's own cgroups, to be removed */
 
 void cgroup_enable(void)
 {
@@ -190,13 +194,18 @@ static int delegate(const struct cgroup *cg, const struct ap_container *c)
 
 int cgroup_create(struct cgroup *cg, const struct ap_container *c, struct fail *f)
 {
-	const char *path = LAYOUT_CGROUP "/" LAYOUT_CONTAINER;
+	char path[64];
 	int rc;
 
 	cg->dir = -1;
 	if (access(LAYOUT_CGROUP "/cgroup.procs", F_OK) < 0) {
 		return 0;
 	}
+	if (self_number() != 0) {
+		/* what another one with that number left behind */
+		(void)cgroup_clear(self_number());
+	}
+	snprintf(path, sizeof(path), LAYOUT_CGROUP "/%s", self_cgroup());
 	if (mkdir(path, 0755) < 0 && errno != EEXIST) {
 		return fail_set(f, "cgroup", -errno, "create cgroup");
 	}
@@ -215,29 +224,61 @@ int cgroup_create(struct cgroup *cg, const struct ap_container *c, struct fail *
 	return cgroup_update(cg, &c->resources, f);
 }
 
+static int remove_dir(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)at;
+	return type == FTW_DP && rmdir(path) < 0 ? errno : 0;
+}
+
+int cgroup_clear(uint32_t number)
+{
+	char path[64];
+	int dir, rc;
+
+	snprintf(path, sizeof(path), LAYOUT_CGROUP "/" LAYOUT_MEMBER_FMT, number);
+	dir = sys_rc(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (dir < 0) {
+		return dir == -ENOENT ? 0 : dir;
+	}
+	(void)sys_write_file(dir, "cgroup.kill", "1");
+	close(dir);
+	rc = nftw(path, remove_dir, MAX_DEPTH, FTW_DEPTH | FTW_PHYS);
+	return rc < 0 ? -errno : -rc;
+}
+
+bool cgroup_is_ours(const char *text)
+{
+	const char *path = strstr(text, "0::/");
+	size_t len = strlen(self_cgroup());
+
+	return path && strncmp(path + 4, self_cgroup(), len) == 0 &&
+	       (path[4 + len] == '\n' || path[4 + len] == '/');
+}
+
 /* --- control ------------------------------------------------------------------------------- */
 
 /* cgroup.events changes are announced by POLLPRI on an open file. */
-static int wait_frozen(const struct cgroup *cg, bool want)
+static int wait_event(const struct cgroup *cg, const char *key, uint64_t want, unsigned ms)
 {
 	int fd = sys_rc(openat(cg->dir, "cgroup.events", O_RDONLY | O_CLOEXEC));
-	uint64_t deadline = sys_now_ns() + FREEZE_WAIT_MS * UINT64_C(1000000);
-	int rc = -ETIMEDOUT;
+	uint64_t deadline = sys_now_ns() + ms * UINT64_C(1000000);
+	int rc;
 
 	if (fd < 0) {
 		return fd;
 	}
-	while (rc == -ETIMEDOUT && sys_now_ns() < deadline) {
+	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLPRI};
 		char text[128];
 		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 
 		text[n > 0 ? n : 0] = '\0';
-		if (cgroup_key(text, "frozen") == (want ? 1 : 0)) {
-			rc = 0;
-		} else {
-			(void)poll(&p, 1, FREEZE_WAIT_MS / 10); /* time-out: look again */
+		rc = cgroup_key(text, key) == want ? 0 : -ETIMEDOUT;
+		if (rc == 0 || sys_now_ns() >= deadline) {
+			break;
 		}
+		(void)poll(&p, 1, LOOK_AGAIN_MS); /* time-out: look again */
 	}
 	close(fd);
 	return rc;
@@ -254,11 +295,16 @@ int cgroup_freeze(const struct cgroup *cg, bool freeze, struct fail *f)
 	if (rc) {
 		return rc;
 	}
-	rc = wait_frozen(cg, freeze);
+	rc = wait_event(cg, "frozen", freeze ? 1 : 0, FREEZE_WAIT_MS);
 	if (rc && freeze) {
 		(void)sys_write_file(cg->dir, "cgroup.freeze", "0"); /* not half-frozen, then */
 	}
 	return rc ? fail_set(f, "freeze", rc, freeze ? "freeze" : "thaw") : 0;
+}
+
+int cgroup_wait_empty(const struct cgroup *cg, unsigned ms)
+{
+	return cg->dir < 0 ? 0 : wait_event(cg, "populated", 0, ms);
 }
 
 int cgroup_kill(const struct cgroup *cg)

@@ -3,7 +3,8 @@
  * cgroup.h - the container's cgroup v2 in the guest
  *
  * One leaf below the root cgroup holds the container; the agent stays in the root cgroup. Exact
- * limits live here, so that an out-of-memory kill hits the container and not its machine.
+ * limits live here, so that an out-of-memory kill hits the container and not its machine. Members
+ * have leaves of their own (self.h).
  *
  * Trust: values are config.json's; files in the leaf can be changed by a container with its own
  *        cgroup namespace, so what is read back is only reported, never acted on.
@@ -32,6 +33,19 @@ int cgroup_update(const struct cgroup *cg, const struct ap_resources *r, struct 
 /** cgroup_freeze() - stop or go; waits up to a second for the kernel to say so */
 int cgroup_freeze(const struct cgroup *cg, bool freeze, struct fail *f)
 	__attribute__((warn_unused_result));
+/**
+ * cgroup_wait_empty() - wait until no process is left in it; zombies don't count
+ * Return: 0, -ETIMEDOUT after @ms milliseconds (0: looks once), or -errno
+ */
+int cgroup_wait_empty(const struct cgroup *cg, unsigned ms);
+/**
+ * cgroup_clear() - kill what is in the leaf of member @number, and remove it
+ *
+ * Doesn't wait. Return: 0 (it may never have been), or -errno when some of it is still there
+ */
+int cgroup_clear(uint32_t number);
+/** cgroup_is_ours() - is @text, of a process's /proc/PID/cgroup, in our container's leaf? */
+bool cgroup_is_ours(const char *text);
 /** cgroup_kill() - SIGKILL everything in it. Return: 0, or -errno */
 int cgroup_kill(const struct cgroup *cg);
 /** cgroup_signal() - @signo to every process in it. Return: number of processes, or -errno */

@@ -196,6 +196,20 @@ static int set_names(const struct ap_container *c, struct fail *f)
 	return 0;
 }
 
+/* The pid namespace was joined by being cloned into it. */
+static int join_first(const struct child_args *a, struct fail *f)
+{
+	uint64_t flags = a->c->joined & (AP_NS_IPC | AP_NS_UTS);
+	int rc = flags ? sys_setns(TARGET_FD, flags) : 0;
+
+	if (a->target >= 0) {
+		close(TARGET_FD);
+	}
+	return rc ? fail_set(f, "namespaces", rc,
+			     "join the namespaces of the machine's first container")
+		  : 0;
+}
+
 static int open_terminal(const struct ap_process *p, int root, bool console, struct fail *f)
 {
 	int master;
@@ -216,8 +230,9 @@ static int build(const struct child_args *a, struct fail *f)
 {
 	const struct ap_container *c = a->c;
 	int root = -1;
-	int rc = time_offsets(c, f);
+	int rc = join_first(a, f);
 
+	rc = rc ? rc : time_offsets(c, f);
 	if (rc == 0 && (c->namespaces & AP_NS_CGROUP)) {
 		rc = sys_unshare(VA_CLONE_NEWCGROUP);
 		rc = rc ? fail_set(f, "cgroup", rc, "cgroup namespace") : 0;

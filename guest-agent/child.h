@@ -30,7 +30,8 @@ struct child_fail {
  * @p:      the process, or NULL (a container without)
  * @fds:    descriptors to become 0, 1, 2, ...; -1: none, for the first three /dev/null
  * @status: its end of the status socket
- * @target: pidfd of the container's init to join, else -1
+ * @target: pidfd of the init to join: the container's; with @c that of the machine's first
+ *          container, when it has namespaces to join, else -1
  * @cgroup: to be born in, -1: the container's
  * @ns:     the container's AP_NS_*
  * @id:     the process's

@@ -82,7 +82,7 @@ void agent_log(const char *fmt, ...)
 void agent_reboot(void)
 {
 	if (getpid() != 1) {
-		_exit(1); /* a test's agent: there is no machine to end */
+		_exit(1); /* a member's agent, or a test's: the machine isn't ours to end */
 	}
 	sync();
 	reboot(RB_AUTOBOOT);

@@ -4,7 +4,8 @@
  *
  * Two ways only. A request that fails fills a struct fail, which becomes its reply; the container
  * is the host's to end. The agent itself failing is the end of the VM: a line on the console (the
- * host keeps the last ones) and a reboot, which the host sees as the machine stopping.
+ * host keeps the last ones) and a reboot, which the host sees as the machine stopping. A member's
+ * agent (member.h) ends alone.
  */
 #ifndef AGENT_FAIL_H
 #define AGENT_FAIL_H
@@ -39,7 +40,7 @@ const char *fail_errno_text(int code);
 
 /** agent_log() - a line on the guest's console; no newline in @fmt */
 void agent_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/** agent_die() - log, flush file systems, end the VM */
+/** agent_die() - log, flush file systems, end the VM; or a member's agent alone */
 void agent_die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 /** agent_reboot() - flush file systems and end the VM */
 void agent_reboot(void) __attribute__((noreturn));

@@ -16,9 +16,11 @@
 #define LAYOUT_ROOTFS	  LAYOUT_SHARE "/rootfs"
 #define LAYOUT_BIND_FMT	  LAYOUT_SHARE "/mounts/%u" /* a directory or a file */
 #define LAYOUT_CGROUP	  "/sys/fs/cgroup"
-#define LAYOUT_CONTAINER  "container"	  /* the container's cgroup in it */
-#define LAYOUT_NODES	  "/run/volt/dev" /* device nodes to bind where mknod is refused */
+#define LAYOUT_CONTAINER  "container"	 /* the cgroup in it of the first container; see self.h */
+#define LAYOUT_MEMBER_FMT "container-%u" /* that of a member, by its number */
+#define LAYOUT_RUN	  "/run/volt"	 /* a tmpfs; each agent has its own */
+#define LAYOUT_NODES	  LAYOUT_RUN "/dev" /* device nodes to bind where mknod is refused */
 #define LAYOUT_NOTIFY	  AP_NOTIFY_PATH
-#define LAYOUT_ROOT_MOUNT "/run/volt/root" /* where the root is attached before pivot_root */
+#define LAYOUT_ROOT_MOUNT LAYOUT_RUN "/root" /* where the root is attached before pivot_root */
 
 #endif /* AGENT_LAYOUT_H */

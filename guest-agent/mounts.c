@@ -15,6 +15,7 @@
 #include "copyup.h"
 #include "layout.h"
 #include "path.h"
+#include "self.h"
 #include "sys.h"
 
 struct flag_map {
@@ -307,10 +308,13 @@ static int open_own(const char *path, const struct ap_mount *m, struct fail *f)
 
 static int open_cgroup(const struct ap_mount *m, uint32_t ns, struct fail *f)
 {
+	char path[64];
+
 	if (ns & AP_NS_CGROUP) {
 		return mounts_new_fs("cgroup2", "cgroup", NULL, m->ms_flags, f);
 	}
-	return open_own(LAYOUT_CGROUP "/" LAYOUT_CONTAINER, m, f);
+	snprintf(path, sizeof(path), LAYOUT_CGROUP "/%s", self_cgroup());
+	return open_own(path, m, f);
 }
 
 /*

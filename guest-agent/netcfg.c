@@ -308,6 +308,7 @@ static int add_new(struct netcfg *c, bool all_routes, struct fail *f)
 /* Devices that are gone take everything on them along, and free their names. */
 static void drop_devices(struct netcfg *c)
 {
+	char name[IF_NAMESIZE];
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < now.n_links; i++) {
@@ -317,7 +318,10 @@ static void drop_devices(struct netcfg *c)
 			now.links[n++] = *l;
 			continue;
 		}
-		(void)netdev_unbind(l->slot); /* without a driver it is gone already */
+		/* Without a driver it is gone already; and what is there may be no network. */
+		if (birth_ns >= 0 || netdev_find(l->slot, name) == 0) {
+			(void)netdev_unbind(l->slot);
+		}
 		c->index[l->slot] = 0;
 	}
 	now.n_links = n;

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "agent.h"
-#include "layout.h"
 #include "sys.h"
 
 /* Bytes handed out one after the other from the caller's buffer. */
@@ -37,15 +36,8 @@ static const char *arena_add(struct arena *ar, const char *s)
 static bool in_container(int dir)
 {
 	char text[512];
-	const char *path;
-	size_t len = strlen(LAYOUT_CONTAINER);
 
-	if (sys_read_file(dir, "cgroup", text, sizeof(text)) < 0) {
-		return false;
-	}
-	path = strstr(text, "0::/");
-	return path && strncmp(path + 4, LAYOUT_CONTAINER, len) == 0 &&
-	       (path[4 + len] == '\n' || path[4 + len] == '/');
+	return sys_read_file(dir, "cgroup", text, sizeof(text)) >= 0 && cgroup_is_ours(text);
 }
 
 /* The number after @key in /proc/PID/status; the last one of the line when @last. */

@@ -2,7 +2,7 @@
 /*
  * reap.c - the ends of processes
  *
- * As PID 1 the agent collects everybody; only those in its table are reported. An EXIT is the last
+ * As PID 1, or as a member's agent, it collects everybody; only those in its table are reported. An EXIT is the last
  * word about a process: it is sent after all its output, on the same virtqueue. init's is held
  * until all others are reported too, since with it the container ends.
  */
@@ -15,7 +15,10 @@
 #include "agent.h"
 #include "fail.h"
 #include "hold.h"
+#include "member.h"
 #include "sys.h"
+
+#define GONE_WAIT_MS 1000
 
 /* The container is over: nothing of it may live on, whatever namespaces it had. */
 static void end_container(struct agent *a)
@@ -33,6 +36,8 @@ static void end_container(struct agent *a)
 		}
 	}
 	a->state = ST_STOPPED;
+	/* without a pid namespace of its own, its processes outlive init: see hold.h */
+	(void)cgroup_wait_empty(&a->cgroup, GONE_WAIT_MS);
 	if (created) {
 		sync(); /* what it wrote shall be the host's when the host learns of the end */
 	}
@@ -67,6 +72,8 @@ void reap_all(struct agent *a)
 
 		if (p) {
 			on_exit_of(a, p, wstatus);
+		} else {
+			member_reaped(a, pid, wstatus);
 		}
 	}
 }

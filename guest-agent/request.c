@@ -19,8 +19,10 @@
 #include "agent.h"
 #include "devices.h"
 #include "dns.h"
+#include "member.h"
 #include "netcfg.h"
 #include "notify.h"
+#include "self.h"
 #include "sys.h"
 #include "sysctl.h"
 #include "tty.h"
@@ -37,6 +39,7 @@ static union {
 	struct ap_signal signal;
 	struct ap_resize resize;
 	struct ap_accept accept;
+	struct ap_join join;
 	struct ap_resources update;
 	struct ap_net net;
 } msg;
@@ -135,10 +138,31 @@ static int on_configure(struct agent *a, uint32_t id, struct fail *f)
 static int on_net(struct agent *a, uint32_t id, struct fail *f)
 {
 	(void)id;
+	if (self_number() != 0) {
+		return fail_kind(f, AP_FAIL_STATE, "network", -EINVAL,
+				 "the network is not the member's own");
+	}
 	if (a->state == ST_CONFIGURED) {
 		memcpy(a->resolver, msg.net.resolver, sizeof(a->resolver)); /* and stays that */
 	}
 	return netcfg_apply(&msg.net, f);
+}
+
+/* What only one kind of container can have. */
+static int check_kind(const struct ap_container *c, struct fail *f)
+{
+	bool member = self_number() != 0;
+
+	if (member && (c->namespaces & AP_NS_USER)) {
+		return fail_kind(f, AP_FAIL_SETUP, "create", -EINVAL,
+				 "a container with a user namespace can't share another one's "
+				 "network");
+	}
+	if (!member && c->joined) {
+		return fail_kind(f, AP_FAIL_SETUP, "namespaces", -EINVAL,
+				 "the machine's first container has no other's namespaces to join");
+	}
+	return 0;
 }
 
 static int on_create(struct agent *a, uint32_t id, struct fail *f)
@@ -154,8 +178,11 @@ static int on_create(struct agent *a, uint32_t id, struct fail *f)
 	a->namespaces = c->namespaces;
 	a->has_process = (c->flags & AP_C_HAS_PROCESS) != 0;
 	p->request = id;
-	rc = c->flags & AP_C_NOTIFY ? notify_open(a) : 0;
-	rc = rc ? fail_set(f, "notify", rc, "make a socket for NOTIFY_SOCKET") : 0;
+	rc = check_kind(c, f);
+	if (rc == 0 && (c->flags & AP_C_NOTIFY)) {
+		rc = notify_open(a);
+		rc = rc ? fail_set(f, "notify", rc, "make a socket for NOTIFY_SOCKET") : 0;
+	}
 	rc = rc ? rc : sysctl_apply(c, false, f);
 	rc = rc ? rc : cgroup_create(&a->cgroup, c, f);
 	rc = rc ? rc : devices_stage(c, f);
@@ -269,6 +296,12 @@ static int on_accept(struct agent *a, uint32_t id, struct fail *f)
 	return AP_FD_IS_LISTEN(kind) ? accept_connect(a, m, kind, f) : no_process(f, m->proc);
 }
 
+static int on_join(struct agent *a, uint32_t id, struct fail *f)
+{
+	(void)id;
+	return member_join(a, &msg.join, f);
+}
+
 static int on_resize(struct agent *a, uint32_t id, struct fail *f)
 {
 	struct proc *p = proc_find(a, msg.resize.proc);
@@ -361,6 +394,7 @@ DECODER(exec, exec)
 DECODER(signal, signal)
 DECODER(resize, resize)
 DECODER(accept, accept)
+DECODER(join, join)
 DECODER(update, update)
 DECODER(net, net)
 
@@ -377,6 +411,7 @@ static const struct request {
 	{AP_MSG_EXEC, ST_ALIVE, decode_exec, on_exec},
 	{AP_MSG_SIGNAL, ST_ANY, decode_signal, on_signal},
 	{AP_MSG_ACCEPT, ST_ALIVE | ST_PAUSED, decode_accept, on_accept},
+	{AP_MSG_JOIN, ST_ALIVE | ST_PAUSED, decode_join, on_join},
 	{AP_MSG_RESIZE, ST_ALIVE | ST_PAUSED, decode_resize, on_resize},
 	{AP_MSG_STATS, ST_ALIVE | ST_PAUSED | ST_STOPPED, ap_decode_empty, on_stats},
 	{AP_MSG_PS, ST_ALIVE | ST_PAUSED | ST_STOPPED, ap_decode_empty, on_ps},

@@ -320,6 +320,22 @@ static int clone_child(struct agent *a, struct proc *p, uint64_t flags, struct c
 	return pid;
 }
 
+/* Clone, with @pid_ns: with the pid namespace of args->target as the one for children. */
+static int clone_into(struct agent *a, struct proc *p, uint64_t flags, bool pid_ns,
+		      struct child_args *args)
+{
+	int rc = pid_ns ? sys_setns(args->target, VA_CLONE_NEWPID) : 0;
+
+	if (rc) {
+		return rc;
+	}
+	rc = clone_child(a, p, flags, args);
+	if (pid_ns && sys_setns(a->own_pid_ns, VA_CLONE_NEWPID) < 0) {
+		agent_die("lost the way back to the own pid namespace");
+	}
+	return rc;
+}
+
 static int write_map(pid_t pid, const char *file, const struct ap_idmap *map, uint32_t n)
 {
 	static char text[AP_MAX_IDMAPS * 36];
@@ -350,13 +366,21 @@ static int network_move(pid_t pid, struct fail *f)
 int spawn_init(struct agent *a, struct proc *p, const struct ap_container *c, struct fail *f)
 {
 	const struct ap_process *spec = c->flags & AP_C_HAS_PROCESS ? &c->process : NULL;
-	struct child_args args = {
-		.c = c, .p = spec, .target = -1, .cgroup = -1, .ns = c->namespaces, .id = p->id};
-	uint64_t now = AP_NS_USER | AP_NS_PID | AP_NS_UTS | AP_NS_IPC;
+	struct child_args args = {.c = c,
+				  .p = spec,
+				  .target = c->joined ? a->first : -1,
+				  .cgroup = -1,
+				  .ns = c->namespaces,
+				  .id = p->id};
+	uint64_t now = (AP_NS_USER | AP_NS_PID | AP_NS_UTS | AP_NS_IPC) & ~c->joined;
 	uint64_t more = VA_CLONE_NEWNS | (c->namespaces & AP_NS_USER ? VA_CLONE_NEWNET : 0);
 	struct plumbing pl;
 	int rc;
 
+	if (c->joined && a->first < 0) {
+		return fail_set(f, "namespaces", -ESRCH,
+				"join the namespaces of the machine's first container");
+	}
 	memcpy(users, c->uidmaps, c->n_uidmaps * sizeof(*users));
 	n_users = c->n_uidmaps;
 	memcpy(groups, c->gidmaps, c->n_gidmaps * sizeof(*groups));
@@ -368,10 +392,13 @@ int spawn_init(struct agent *a, struct proc *p, const struct ap_container *c, st
 	memcpy(args.fds, pl.child, sizeof(args.fds));
 	args.status = pl.status_child;
 	/* time and cgroup namespaces are entered by the child, when it is where it shall be */
-	rc = clone_child(a, p, (c->namespaces & now) | more, &args);
+	rc = clone_into(a, p, (c->namespaces & now) | more, (c->joined & AP_NS_PID) != 0, &args);
 	if (rc < 0) {
 		plumbing_close(&pl);
-		return fail_set(f, "clone", rc, "clone the container's init");
+		return c->joined & AP_NS_PID
+			       ? fail_set(f, "namespaces", rc,
+					  "join the pid namespace of the machine's first container")
+			       : fail_set(f, "clone", rc, "clone the container's init");
 	}
 	a->mounts = hold_mounts(p->pid);
 	rc = a->mounts < 0 ? a->mounts : 0;
@@ -392,22 +419,6 @@ int spawn_init(struct agent *a, struct proc *p, const struct ap_container *c, st
 	return rc < 0 ? disown(p, rc, f) : 0;
 }
 
-/* Clone with the container's pid namespace as the one for children. */
-static int clone_into(struct agent *a, struct proc *p, struct child_args *args)
-{
-	bool pid_ns = (a->namespaces & AP_NS_PID) != 0;
-	int rc = pid_ns ? sys_setns(args->target, VA_CLONE_NEWPID) : 0;
-
-	if (rc) {
-		return rc;
-	}
-	rc = clone_child(a, p, 0, args);
-	if (pid_ns && sys_setns(a->own_pid_ns, VA_CLONE_NEWPID) < 0) {
-		agent_die("lost the way back to the own pid namespace");
-	}
-	return rc;
-}
-
 int spawn_exec(struct agent *a, struct proc *p, const struct ap_process *spec, struct fail *f)
 {
 	struct child_args args = {
@@ -425,7 +436,7 @@ int spawn_exec(struct agent *a, struct proc *p, const struct ap_process *spec, s
 	}
 	memcpy(args.fds, pl.child, sizeof(args.fds));
 	args.status = pl.status_child;
-	rc = clone_into(a, p, &args);
+	rc = clone_into(a, p, 0, (a->namespaces & AP_NS_PID) != 0, &args);
 	sys_close(&args.cgroup);
 	if (rc < 0) {
 		plumbing_close(&pl);

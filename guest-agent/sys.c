@@ -40,6 +40,11 @@ int sys_close_range(unsigned first, unsigned last)
 	return sys_rc(syscall(SYS_close_range, first, last, 0));
 }
 
+int sys_pidfd_open(pid_t pid)
+{
+	return sys_rc(syscall(SYS_pidfd_open, pid, 0));
+}
+
 int sys_pidfd_signal(int pidfd, int signo)
 {
 	return sys_rc(syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0));

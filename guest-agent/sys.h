@@ -26,6 +26,7 @@ int sys_clone3(const struct va_clone_args *args);
 int sys_setns(int fd, uint64_t flags);
 int sys_unshare(uint64_t flags);
 int sys_close_range(unsigned first, unsigned last);
+int sys_pidfd_open(pid_t pid);
 int sys_pidfd_signal(int pidfd, int signo);
 int sys_pivot_root(const char *new_root, const char *put_old);
 

@@ -225,7 +225,10 @@ static bool field_absent(const struct apc_field *f, const void *obj)
 	if (f->kind == APC_SUB) {
 		return !(load_u32(obj, f->off_n) & f->max);
 	}
-	return (f->kind == APC_STR || f->kind == APC_BLOB) && !load_ptr(obj, f->off);
+	if (f->kind == APC_STR || f->kind == APC_BLOB) {
+		return !load_ptr(obj, f->off);
+	}
+	return f->kind == APC_U32 && load_u32(obj, f->off) == 0;
 }
 
 static int put_field(struct vr_wr *w, const struct apc_field *f, const void *obj)
@@ -282,7 +285,8 @@ static int get_scalar(struct vr_rd *r, const struct apc_field *f, void *obj)
 	default:
 		v = vr_rd_u64(r);
 	}
-	if (!scalar_in_range(f, v)) {
+	/* an optional one says 0 by its absence: one encoding only */
+	if (!scalar_in_range(f, v) || ((f->flags & APC_OPT) && v == 0)) {
 		return -EPROTO;
 	}
 	store_scalar(f, obj, v);

@@ -25,6 +25,9 @@
 #define U32(t, s, m, hi)         FIELD(t, APC_U32, 0, O(s, m), 0, 0, 0, hi, NULL)
 #define U64(t, s, m, hi)         FIELD(t, APC_U64, 0, O(s, m), 0, 0, 0, hi, NULL)
 #define MASK32(t, s, m, all)     FIELD(t, APC_U32, APC_MASK, O(s, m), 0, 0, 0, all, NULL)
+/* absent when 0 */
+#define OPTMASK32(t, s, m, all)                                                                    \
+	FIELD(t, APC_U32, APC_OPT | APC_MASK, O(s, m), 0, 0, 0, all, NULL)
 #define STR(t, s, m)             FIELD(t, APC_STR, 0, O(s, m), 0, 0, 0, 0, NULL)
 #define OPTSTR(t, s, m)          FIELD(t, APC_STR, APC_OPT, O(s, m), 0, 0, 0, 0, NULL)
 #define STRV(t, s, m)            FIELD(t, APC_STRV, 0, O(s, m), 0, 0, 0, 0, NULL)
@@ -91,6 +94,22 @@ static const struct apc_field notify_f[] = {
 	STR(1, ap_notify, text),
 };
 TABLE(notify_t, notify_f, notify_check);
+
+static bool member_known(uint32_t number)
+{
+	return number >= 1 && number <= AP_MEMBERS_MAX;
+}
+
+static int left_check(const void *obj)
+{
+	return member_known(((const struct ap_left *)obj)->number) ? 0 : -EPROTO;
+}
+
+static const struct apc_field left_f[] = {
+	U32(1, ap_left, number, AP_MEMBERS_MAX),
+	U32(2, ap_left, status, 255),
+};
+TABLE(left_t, left_f, left_check);
 
 static const struct apc_field stats_f[] = {
 	U64_FIX(1, ap_stats, v, AP_STAT_COUNT),
@@ -314,6 +333,7 @@ static const struct apc_field container_f[] = {
 	LIST(18, ap_container, gidmaps, n_gidmaps, AP_MAX_IDMAPS, idmap_t),
 	LIST(19, ap_container, hooks, n_hooks, AP_MAX_HOOKS, hook_t),
 	SUB_IF(20, ap_container, process, process_t, flags, AP_C_HAS_PROCESS),
+	OPTMASK32(21, ap_container, joined, AP_NS_JOINED),
 };
 
 static int container_check(const void *obj)
@@ -321,6 +341,9 @@ static int container_check(const void *obj)
 	const struct ap_container *c = obj;
 	bool has = (c->flags & AP_C_HAS_PROCESS) != 0;
 
+	if (c->joined & ~c->namespaces) {
+		return -EPROTO;
+	}
 	return has == (c->process.cwd != NULL) ? 0 : -EPROTO;
 }
 TABLE(container_t, container_f, container_check);
@@ -368,6 +391,20 @@ static const struct apc_field resize_f[] = {
 	U16(3, ap_resize, cols, UINT16_MAX),
 };
 TABLE(resize_t, resize_f, NULL);
+
+static int join_check(const void *obj)
+{
+	const struct ap_join *m = obj;
+
+	return member_known(m->number) && m->port == AP_PORT_STDIO(m->port) ? 0 : -EPROTO;
+}
+
+static const struct apc_field join_f[] = {
+	U32(1, ap_join, number, AP_MEMBERS_MAX),
+	U32(2, ap_join, slot, AP_MAX_LINKS - 1),
+	U32(3, ap_join, port, AP_PORT_STDIO(UINT32_MAX)),
+};
+TABLE(join_t, join_f, join_check);
 
 static bool link_known(uint32_t link)
 {
@@ -597,6 +634,7 @@ const char *ap_type_name(uint16_t type)
 		[AP_MSG_SHUTDOWN] = "shutdown",
 		[AP_MSG_NET] = "net",
 		[AP_MSG_ACCEPT] = "accept",
+		[AP_MSG_JOIN] = "join",
 	};
 
 	switch (type) {
@@ -608,6 +646,8 @@ const char *ap_type_name(uint16_t type)
 		return "exit";
 	case AP_MSG_NOTIFY:
 		return "notify";
+	case AP_MSG_LEFT:
+		return "left";
 	default:
 		return ap_type_is_request(type) ? requests[type] : "unknown";
 	}
@@ -615,7 +655,7 @@ const char *ap_type_name(uint16_t type)
 
 bool ap_type_is_request(uint16_t type)
 {
-	return type >= AP_MSG_CONFIGURE && type <= AP_MSG_ACCEPT;
+	return type >= AP_MSG_CONFIGURE && type <= AP_MSG_JOIN;
 }
 
 int ap_decode_header(const uint8_t hdr[AP_HEADER_LEN], struct ap_header *out)
@@ -632,7 +672,8 @@ int ap_decode_header(const uint8_t hdr[AP_HEADER_LEN], struct ap_header *out)
 	type = vr_rd_u16(&r);
 	zero = vr_rd_u16(&r);
 	id = vr_rd_u32(&r);
-	event = type == AP_MSG_HELLO || type == AP_MSG_EXIT || type == AP_MSG_NOTIFY;
+	event = type == AP_MSG_HELLO || type == AP_MSG_EXIT || type == AP_MSG_NOTIFY ||
+		type == AP_MSG_LEFT;
 	if (zero != 0 || (!event && type != AP_MSG_REPLY && !ap_type_is_request(type))) {
 		return -EPROTO;
 	}
@@ -675,6 +716,7 @@ REQUEST(exec, AP_MSG_EXEC, ap_exec, exec_t)
 REQUEST(signal, AP_MSG_SIGNAL, ap_signal, signal_t)
 REQUEST(accept, AP_MSG_ACCEPT, ap_accept, accept_t)
 REQUEST(resize, AP_MSG_RESIZE, ap_resize, resize_t)
+REQUEST(join, AP_MSG_JOIN, ap_join, join_t)
 REQUEST(update, AP_MSG_UPDATE, ap_resources, resources_t)
 REQUEST(net, AP_MSG_NET, ap_net, net_t)
 REQUEST(reply, AP_MSG_REPLY, ap_reply, reply_t)
@@ -707,6 +749,16 @@ long ap_encode_notify(const struct ap_notify *m, void *buf, size_t cap)
 int ap_decode_notify(const void *p, size_t len, struct ap_notify *out)
 {
 	return apc_decode(&notify_t, p, len, out, sizeof(*out));
+}
+
+long ap_encode_left(const struct ap_left *m, void *buf, size_t cap)
+{
+	return encode_frame(AP_MSG_LEFT, 0, &left_t, m, buf, cap);
+}
+
+int ap_decode_left(const void *p, size_t len, struct ap_left *out)
+{
+	return apc_decode(&left_t, p, len, out, sizeof(*out));
 }
 
 long ap_encode_stats(const struct ap_stats *m, void *buf, size_t cap)

@@ -29,7 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AP_VERSION	6u
+#define AP_VERSION	7u
 #define AP_HEADER_LEN	12u
 #define AP_FRAME_MAX	(1024u * 1024u) /* payload bytes, the header not counted */
 #define AP_PORT_CONTROL 1024u
@@ -81,6 +81,7 @@
 #define AP_MAX_RULES	   64u
 #define AP_MAX_METRICS	   17u /* RTAX_MAX of Linux 6.12 */
 #define AP_NET_NAME_MAX	   15u /* IFNAMSIZ without its NUL */
+#define AP_MEMBERS_MAX	   4u  /* members at once, numbered from 1 */
 
 /* Frame types. Requests come from the host, the rest from the guest. */
 enum ap_type {
@@ -98,10 +99,12 @@ enum ap_type {
 	AP_MSG_SHUTDOWN = 0x0c,
 	AP_MSG_NET = 0x0d,
 	AP_MSG_ACCEPT = 0x0e,
-	AP_MSG_HELLO = 0x81, /* first frame of the connection; id 0 */
-	AP_MSG_REPLY = 0x82, /* id of the request it answers; one for each request */
-	AP_MSG_EXIT = 0x83,  /* id 0 */
-	AP_MSG_NOTIFY = 0x84 /* id 0 */
+	AP_MSG_JOIN = 0x0f,
+	AP_MSG_HELLO = 0x81,  /* first frame of the connection; id 0 */
+	AP_MSG_REPLY = 0x82,  /* id of the request it answers; one for each request */
+	AP_MSG_EXIT = 0x83,   /* id 0 */
+	AP_MSG_NOTIFY = 0x84, /* id 0 */
+	AP_MSG_LEFT = 0x85    /* id 0 */
 };
 
 /** struct ap_header - a frame's first AP_HEADER_LEN bytes */
@@ -218,6 +221,18 @@ struct ap_notify {
 	const char *text;
 };
 
+/**
+ * struct ap_left - a member's agent has ended
+ * @number: of its ap_join
+ * @status: 0: its processes are gone, its file system is unmounted and its device let go of, so that
+ *          number and slot may be used again. Else, at most 255, it came to a bad end: what it exited
+ *          with, or 128 and the signal
+ */
+struct ap_left {
+	uint32_t number;
+	uint32_t status;
+};
+
 enum ap_stat {
 	AP_STAT_MEM_CURRENT,
 	AP_STAT_MEM_PEAK,
@@ -309,7 +324,8 @@ enum ap_fd {
 #define AP_FD_IS_LISTEN(fd)	   (((fd)&4u) != 0)
 #define AP_FD_FAMILY(fd)	   ((fd) >> 4 & 0xfu)
 #define AP_FD_PORT(fd)		   ((uint16_t)((fd) >> 16))
-#define AP_FD_SOCKET_NAME	   "volt-listen-%u-%u" /* abstract; process id and stream number */
+/* abstract; the member's number (0: the first container), process id and stream number */
+#define AP_FD_SOCKET_NAME "volt-listen-%u-%u-%u"
 
 #define AP_P_TTY	     (1u << 0) /* terminal: @stdio is ignored, stream 0 is the terminal */
 #define AP_P_NO_NEW_PRIVS    (1u << 1)
@@ -493,11 +509,14 @@ struct ap_hook {
 #define AP_NS_USER   0x10000000u
 #define AP_NS_PID    0x20000000u
 #define AP_NS_ALL    0x3e020080u
+#define AP_NS_JOINED (AP_NS_PID | AP_NS_IPC | AP_NS_UTS) /* those a member may share */
 
 /**
  * struct ap_container - everything CREATE needs
  * @flags:        AP_C_*
  * @namespaces:   AP_NS_*; the mount namespace is new in any case
+ * @joined:       of a member: those of @namespaces, of AP_NS_JOINED, that aren't new but the ones of
+ *                the machine's first container; 0 for any other container
  * @rootfs:       optional: directory in the agent's root; default the share's rootfs/
  * @hostname, @domainname: optional; need AP_NS_UTS
  * @rootfs_propagation: MS_SHARED/SLAVE/PRIVATE/UNBINDABLE, with MS_REC; 0: MS_SLAVE | MS_REC
@@ -507,6 +526,7 @@ struct ap_hook {
 struct ap_container {
 	uint32_t flags;
 	uint32_t namespaces;
+	uint32_t joined;
 	const char *rootfs;
 	const char *hostname;
 	const char *domainname;
@@ -572,6 +592,26 @@ struct ap_resize {
 	uint16_t cols;
 };
 
+/*
+ * Further containers in the same machine: members. For each one the agent starts a second one of
+ * itself, which has a control connection, a share and a cgroup of its own, and speaks as it does.
+ */
+#define AP_MEMBER_TAG_FMT "volt.%u" /* the virtio-fs tag of a member's share, by its number */
+
+/**
+ * struct ap_join - start an agent for a member
+ * @number: 1..AP_MEMBERS_MAX, not in use
+ * @slot:   below AP_MAX_LINKS, numbered as those of ap_link: where the device of its share is, just
+ *          plugged in
+ * @port:   its control connection's, from AP_PORT_STDIO(): a secret, too, as whoever connects there
+ *          first is taken for the member
+ */
+struct ap_join {
+	uint32_t number;
+	uint32_t slot;
+	uint32_t port;
+};
+
 /* The network: rtnetlink's values (x86-64 Linux ABI); addresses in network byte order */
 
 #define AP_LINK_LO   0xffu /* the loopback interface, where a link is named by its number */
@@ -582,7 +622,7 @@ struct ap_resize {
 #define AP_L_NO_RA   (1u << 2) /* router advertisements are not listened to */
 #define AP_L_ALL     0x7u
 
-/* The network device of slot s is the s-th after this number of others (virtio-mmio.N in Linux). */
+/* The device of slot s is the s-th after this number of others (virtio-mmio.N in Linux). */
 #define AP_DEVICE_NET 5u
 
 /**
@@ -733,12 +773,14 @@ AP_ENCODER long ap_encode_exec(const struct ap_exec *m, uint32_t id, void *buf, 
 AP_ENCODER long ap_encode_signal(const struct ap_signal *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_accept(const struct ap_accept *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_resize(const struct ap_resize *m, uint32_t id, void *buf, size_t cap);
+AP_ENCODER long ap_encode_join(const struct ap_join *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_update(const struct ap_resources *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_net(const struct ap_net *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_hello(const struct ap_hello *m, void *buf, size_t cap);
 AP_ENCODER long ap_encode_reply(const struct ap_reply *m, uint32_t id, void *buf, size_t cap);
 AP_ENCODER long ap_encode_exit(const struct ap_exit *m, void *buf, size_t cap);
 AP_ENCODER long ap_encode_notify(const struct ap_notify *m, void *buf, size_t cap);
+AP_ENCODER long ap_encode_left(const struct ap_left *m, void *buf, size_t cap);
 /* Bodies of replies: no frame header; hand them to ap_reply.body. */
 AP_ENCODER long ap_encode_stats(const struct ap_stats *m, void *buf, size_t cap);
 AP_ENCODER long ap_encode_ps(const struct ap_ps_entry *m, size_t n, void *buf, size_t cap);
@@ -762,6 +804,8 @@ int ap_decode_accept(const void *p, size_t len, struct ap_accept *out)
 	__attribute__((warn_unused_result));
 int ap_decode_resize(const void *p, size_t len, struct ap_resize *out)
 	__attribute__((warn_unused_result));
+int ap_decode_join(const void *p, size_t len, struct ap_join *out)
+	__attribute__((warn_unused_result));
 int ap_decode_update(const void *p, size_t len, struct ap_resources *out)
 	__attribute__((warn_unused_result));
 int ap_decode_net(const void *p, size_t len, struct ap_net *out)
@@ -773,6 +817,8 @@ int ap_decode_reply(const void *p, size_t len, struct ap_reply *out)
 int ap_decode_exit(const void *p, size_t len, struct ap_exit *out)
 	__attribute__((warn_unused_result));
 int ap_decode_notify(const void *p, size_t len, struct ap_notify *out)
+	__attribute__((warn_unused_result));
+int ap_decode_left(const void *p, size_t len, struct ap_left *out)
 	__attribute__((warn_unused_result));
 int ap_decode_stats(const void *p, size_t len, struct ap_stats *out)
 	__attribute__((warn_unused_result));

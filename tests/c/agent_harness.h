@@ -5,6 +5,9 @@
  * The agent runs as PID 1 of new pid, mount, uts, ipc and cgroup namespaces, with a tmpfs in the
  * place of the share: rootfs/ is a busybox, mounts/N are whatever the test puts there. Instead of
  * vsock it dials an abstract unix socket and says the port first. Needs root.
+ *
+ * The agent of a member is the test program executed again, which main() must hand to
+ * harness_member(); its share is another tmpfs.
  */
 #ifndef TESTS_AGENT_HARNESS_H
 #define TESTS_AGENT_HARNESS_H
@@ -31,7 +34,9 @@
 
 #include "base/agent_proto.h"
 #include "guest-agent/agent.h"
+#include "guest-agent/boot.h"
 #include "guest-agent/layout.h"
+#include "guest-agent/member.h"
 
 /* Each test uses what it needs of this. */
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -42,6 +47,7 @@
 
 /** struct host - what the vmm would know */
 struct host {
+	struct host *machine; /* of a member: the one with the listener */
 	int listener;
 	pid_t launcher;
 	int control;
@@ -53,6 +59,9 @@ struct host {
 	struct ap_exit exits[MAX_EXITS];
 	size_t n_exits;
 	char notified[256]; /* the last text */
+	bool left[AP_MEMBERS_MAX + 1];
+	uint32_t left_status[AP_MEMBERS_MAX + 1];
+	struct ap_hello hello; /* of a member */
 	struct ap_reply reply;
 	uint8_t frame[AP_HEADER_LEN + AP_FRAME_MAX];
 	uint8_t payload[AP_FRAME_MAX];
@@ -115,12 +124,17 @@ static void guest_cgroup(void)
 	must_be(mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL) == 0, "mount cgroup2");
 }
 
-static void guest_files(void)
+#define NAME_FILE "/run/harness" /* how members' agents learn where the host is */
+
+static void write_name(void)
 {
-	must_be(mount("tmpfs", "/run", "tmpfs", 0, "mode=755") == 0, "mount /run");
-	must_be(mkdir("/run/volt", 0755) == 0 && mkdir(LAYOUT_NODES, 0755) == 0 &&
-			mkdir(LAYOUT_ROOT_MOUNT, 0755) == 0,
-		"make /run/volt");
+	FILE *f = fopen(NAME_FILE, "w");
+
+	must_be(f && fputs(harness_name, f) >= 0 && fclose(f) == 0, NAME_FILE);
+}
+
+static void guest_share(void)
+{
 	must_be(mount("tmpfs", LAYOUT_SHARE, "tmpfs", 0, "mode=755") == 0, "mount share");
 	must_be(system("cd /mnt && mkdir -p rootfs/bin rootfs/etc rootfs/data mounts/0 && "
 		       "cp /bin/busybox rootfs/bin/ && chroot rootfs /bin/busybox --install -s "
@@ -130,6 +144,49 @@ static void guest_files(void)
 		       "echo plain > rootfs/etc/plain && echo kept > rootfs/data/kept && "
 		       "ln -s ../missing/there rootfs/etc/dangling && ln -s / rootfs/etc/up") == 0,
 		"fill the share");
+}
+
+static void guest_files(void)
+{
+	must_be(mount("tmpfs", "/run", "tmpfs", 0, "mode=755") == 0, "mount /run");
+	must_be(mkdir("/run/volt", 0755) == 0 && mkdir(LAYOUT_NODES, 0755) == 0 &&
+			mkdir(LAYOUT_ROOT_MOUNT, 0755) == 0,
+		"make /run/volt");
+	write_name();
+	guest_share();
+}
+
+#define NO_DEVICE 7u /* a slot without one */
+
+/* In the place of guest-agent/member_share.c. */
+int member_share_attach(const struct ap_join *m, bool *out_clean)
+{
+	*out_clean = false;
+	if (m->slot == NO_DEVICE) {
+		return -ENODEV;
+	}
+	guest_share();
+	must_be(system("echo here > " LAYOUT_ROOTFS "/etc/member") == 0, "mark the share");
+	return 0;
+}
+
+int member_share_detach(const struct ap_join *m)
+{
+	(void)m;
+	return umount(LAYOUT_SHARE) == 0 ? 0 : -errno;
+}
+
+/* First thing in main(): the program may be the agent of a member. */
+static void harness_member(int argc, char **argv)
+{
+	FILE *f = argc > 1 && strcmp(argv[1], "member") == 0 ? fopen(NAME_FILE, "r") : NULL;
+
+	if (f) {
+		must_be(fgets(harness_name, sizeof(harness_name), f) != NULL, NAME_FILE);
+		fclose(f);
+		member_main(argc, argv);
+		must_be(0, "arguments of a member's agent");
+	}
 }
 
 static void guest_main(void) __attribute__((noreturn));
@@ -158,6 +215,9 @@ static void launcher_main(void)
 	}
 	waitpid(pid, &st, 0);
 	rmdir("/sys/fs/cgroup/" LAYOUT_CONTAINER);
+	for (uint32_t i = 1; i <= AP_MEMBERS_MAX; i++) {
+		(void)cgroup_clear(i); /* of one whose agent was killed */
+	}
 	_exit(WIFEXITED(st) ? WEXITSTATUS(st) : 97);
 }
 
@@ -185,6 +245,7 @@ static void read_exactly(int fd, void *buf, size_t len)
 /* The connection to @port; accepts others on the way. */
 static int host_conn(struct host *h, uint32_t port)
 {
+	h = h->machine ? h->machine : h;
 	for (size_t i = 0; i < MAX_CONNS; i++) {
 		if (h->conns[i].fd > 0 && h->conns[i].port == port) {
 			int fd = h->conns[i].fd;
@@ -266,6 +327,23 @@ static int host_frame(struct host *h)
 		snprintf(h->notified, sizeof(h->notified), "%s", m.text);
 		return 0;
 	}
+	if (head.type == AP_MSG_LEFT) {
+		uint8_t body[64];
+		struct ap_left m;
+
+		assert_true(head.len <= sizeof(body));
+		read_exactly(h->control, body, head.len);
+		assert_int_equal(ap_decode_left(body, head.len, &m), 0);
+		assert_false(h->left[m.number]);
+		h->left[m.number] = true;
+		h->left_status[m.number] = m.status;
+		return 0;
+	}
+	if (head.type == AP_MSG_HELLO) {
+		read_exactly(h->control, h->payload, head.len);
+		assert_int_equal(ap_decode_hello(h->payload, head.len, &h->hello), 0);
+		return 0;
+	}
 	assert_int_equal(head.type, AP_MSG_REPLY);
 	read_exactly(h->control, h->payload, head.len);
 	assert_int_equal(ap_decode_reply(h->payload, head.len, &h->reply), 0);
@@ -303,6 +381,54 @@ static struct ap_exit host_exit(struct host *h, uint32_t proc)
 		}
 		assert_false(host_frame(h));
 	}
+}
+
+#define MEMBER_PORT(number) TEST_PORT(0x1000u * (number))
+
+static struct ap_reply *host_ask_join(struct host *h, uint32_t number, uint32_t slot)
+{
+	struct ap_join m = {.number = number, .slot = slot, .port = MEMBER_PORT(number)};
+
+	return ASK(h, join, &m);
+}
+
+/* Let a member in. Return: what is its host, configured; end it by host_leave() */
+static struct host *host_join(struct host *h, uint32_t number, uint32_t slot)
+{
+	struct ap_reply *r = host_ask_join(h, number, slot);
+	struct host *m = calloc(1, sizeof(*m));
+	struct ap_configure c = {0};
+
+	assert_non_null(m);
+	if (r->code) {
+		fail_msg("join: %s: %s", r->stage, r->text);
+	}
+	m->machine = h;
+	m->control = host_conn(h, MEMBER_PORT(number));
+	m->next_id = 1;
+	assert_int_equal(host_frame(m), 0);
+	assert_int_equal(m->hello.version, AP_VERSION);
+	assert_int_equal(ASK(m, configure, &c)->code, 0);
+	return m;
+}
+
+/* Wait until the member is no more. Return: its status */
+static uint32_t host_left(struct host *h, uint32_t number)
+{
+	while (!h->left[number]) {
+		assert_false(host_frame(h));
+	}
+	h->left[number] = false;
+	return h->left_status[number];
+}
+
+static uint32_t host_leave(struct host *m, uint32_t number)
+{
+	struct host *h = m->machine;
+
+	close(m->control);
+	free(m);
+	return host_left(h, number);
 }
 
 /* The launcher's cgroup can go only when the launcher has. */

@@ -46,4 +46,21 @@ static inline char *quoted(const char *s)
 	return copy;
 }
 
+/** assert_has(), assert_has_not() - for texts */
+static inline void assert_has(const char *text, const char *part)
+{
+	assert_non_null(text);
+	if (!strstr(text, part)) {
+		fail_msg("'%s' is not in:\n%s", part, text);
+	}
+}
+
+static inline void assert_has_not(const char *text, const char *part)
+{
+	assert_non_null(text);
+	if (strstr(text, part)) {
+		fail_msg("'%s' is in:\n%s", part, text);
+	}
+}
+
 #endif /* TESTS_CM_H */

@@ -1,22 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_agent_container.c - the agent builds containers as config.json says, seen from inside */
 #include "agent_harness.h"
-
-static void assert_has(const char *text, const char *part)
-{
-	assert_non_null(text);
-	if (!strstr(text, part)) {
-		fail_msg("'%s' is not in:\n%s", part, text);
-	}
-}
-
-static void assert_has_not(const char *text, const char *part)
-{
-	assert_non_null(text);
-	if (strstr(text, part)) {
-		fail_msg("'%s' is in:\n%s", part, text);
-	}
-}
+#include "cm.h"
 
 static void output_and_exit_code(void **state)
 {

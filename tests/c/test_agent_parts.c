@@ -22,6 +22,7 @@
 #include "guest-agent/lookup.h"
 #include "guest-agent/mounts.h"
 #include "guest-agent/path.h"
+#include "guest-agent/self.h"
 #include "guest-agent/sysctl.h"
 
 static char dir[] = "/tmp/volt-parts-XXXXXX";
@@ -244,6 +245,30 @@ static void keyed_figures(void **state)
 	assert_true(cgroup_key("", "oom") == AP_STAT_NONE);
 }
 
+/* Names that begin alike are another container's. The last test: who we are is for good. */
+static void cgroups_by_name(void **state)
+{
+	(void)state;
+	assert_int_equal(self_number(), 0);
+	assert_string_equal(self_cgroup(), "container");
+	assert_true(cgroup_is_ours("0::/container\n"));
+	assert_true(cgroup_is_ours("1:name=x:/\n0::/container/init.scope\n"));
+	assert_false(cgroup_is_ours("0::/container-2\n"));
+	assert_false(cgroup_is_ours("0::/container-2/container\n"));
+	assert_false(cgroup_is_ours("0::/containers\n"));
+	assert_false(cgroup_is_ours("0::/\n"));
+	assert_false(cgroup_is_ours(""));
+	self_set(2);
+	assert_int_equal(self_number(), 2);
+	assert_string_equal(self_cgroup(), "container-2");
+	assert_true(cgroup_is_ours("0::/container-2\n"));
+	assert_true(cgroup_is_ours("0::/container-2/a\n"));
+	assert_false(cgroup_is_ours("0::/container\n"));
+	assert_false(cgroup_is_ours("0::/container-20\n"));
+	assert_false(cgroup_is_ours("0::/container/container-2\n"));
+	assert_int_equal(cgroup_clear(AP_MEMBERS_MAX), 0); /* never was */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +282,7 @@ int main(void)
 		cmocka_unit_test(mount_options),
 		cmocka_unit_test(sysctl_names),
 		cmocka_unit_test(keyed_figures),
+		cmocka_unit_test(cgroups_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

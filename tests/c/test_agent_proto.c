@@ -194,11 +194,58 @@ static void container_without_process(void **state)
 	assert_int_equal(ap_encode_create(&box_in, 1, frame, sizeof(frame)), -EINVAL);
 }
 
+/* Only of what it has, only what members may share; and nothing has just one encoding: no field. */
+static void some_namespaces_may_be_joined(void **state)
+{
+	static const struct {
+		uint32_t namespaces;
+		uint32_t joined;
+		int code;
+	} cases[] = {{AP_NS_ALL, AP_NS_JOINED, 0},
+		     {AP_NS_IPC | AP_NS_MOUNT, AP_NS_IPC, 0},
+		     {AP_NS_IPC, AP_NS_UTS, -EPROTO},
+		     {AP_NS_PID | AP_NS_IPC, AP_NS_PID | AP_NS_UTS, -EPROTO},
+		     {AP_NS_ALL, AP_NS_USER, -EPROTO},
+		     {AP_NS_ALL, AP_NS_MOUNT | AP_NS_PID, -EPROTO},
+		     {AP_NS_ALL, AP_NS_CGROUP, -EPROTO},
+		     {AP_NS_ALL, AP_NS_TIME, -EPROTO},
+		     {AP_NS_ALL, 1, -EPROTO},
+		     {AP_NS_ALL, 0, -EPROTO}};
+	size_t len, without;
+	const uint8_t *p;
+
+	(void)state;
+	ap_container_init(&box_in);
+	box_in.namespaces = AP_NS_ALL;
+	p = payload(ap_encode_create(&box_in, 1, frame, sizeof(frame)), AP_MSG_CREATE, 1, &without);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		box_in.namespaces = AP_NS_ALL;
+		box_in.joined = AP_NS_PID;
+		p = payload(ap_encode_create(&box_in, 1, frame, sizeof(frame)), AP_MSG_CREATE, 1,
+			    &len);
+		assert_int_equal(len, without + 12);
+		memcpy(frame + AP_HEADER_LEN + 12 + 8, &cases[i].namespaces, 4); /* second field */
+		memcpy(frame + AP_HEADER_LEN + len - 4, &cases[i].joined, 4);	 /* last one */
+		assert_int_equal(ap_decode_create(p, len, &box_out), cases[i].code);
+		box_in.namespaces = cases[i].namespaces;
+		box_in.joined = cases[i].joined;
+		assert_int_equal(ap_encode_create(&box_in, 1, frame, sizeof(frame)) < 0,
+				 cases[i].joined != 0 && cases[i].code < 0);
+		if (cases[i].code == 0) {
+			assert_int_equal(box_out.joined, cases[i].joined);
+		}
+	}
+	assert_int_equal(ap_decode_create(frame + AP_HEADER_LEN, without, &box_out), 0);
+	assert_int_equal(box_out.joined, 0);
+}
+
 static void small_requests_round_trip(void **state)
 {
 	struct ap_signal s = {.proc = AP_PROC_ID_MAX, .signo = 64, .all = true};
 	struct ap_resize r = {.proc = 1, .rows = 2, .cols = 3};
 	struct ap_accept a = {.proc = 3, .stream = 4, .port = AP_PORT_STDIO(7)};
+	struct ap_join j = {
+		.number = AP_MEMBERS_MAX, .slot = AP_MAX_LINKS - 1, .port = AP_PORT_STDIO(8)};
 	struct ap_configure c = {.realtime_ns = UINT64_MAX, .has_seed = true, .seed = {1}};
 	struct ap_start st = {.state = "{}"};
 	struct ap_resources u;
@@ -217,6 +264,11 @@ static void small_requests_round_trip(void **state)
 	p = payload(ap_encode_accept(&a, 2, frame, sizeof(frame)), AP_MSG_ACCEPT, 2, &len);
 	assert_int_equal(ap_decode_accept(p, len, &a), 0);
 	assert_true(a.proc == 3 && a.stream == 4 && a.port == AP_PORT_STDIO(7));
+	p = payload(ap_encode_join(&j, 2, frame, sizeof(frame)), AP_MSG_JOIN, 2, &len);
+	j = (struct ap_join){0};
+	assert_int_equal(ap_decode_join(p, len, &j), 0);
+	assert_true(j.number == AP_MEMBERS_MAX && j.slot == AP_MAX_LINKS - 1 &&
+		    j.port == AP_PORT_STDIO(8));
 	p = payload(ap_encode_configure(&c, 2, frame, sizeof(frame)), AP_MSG_CONFIGURE, 2, &len);
 	assert_int_equal(ap_decode_configure(p, len, &c), 0);
 	assert_true(c.realtime_ns == UINT64_MAX && c.has_seed && c.seed[0] == 1 && !c.hostname);
@@ -243,6 +295,7 @@ static void guest_messages_round_trip(void **state)
 {
 	struct ap_hello h = {.version = AP_VERSION, .features = AP_FEAT_ALL, .release = "6.12"};
 	struct ap_exit x = {.proc = 3, .signo = 9, .oom = true, .t_ns = 5};
+	struct ap_left l = {.number = AP_MEMBERS_MAX, .status = 255};
 	struct ap_stats s = {.memory_stat = "anon 1\n"};
 	struct ap_ps_entry ps[2] = {{.pid = 1, .comm = "a", .cmdline = ""},
 				    {.pid = 2, .comm = "b", .cmdline = "b c"}};
@@ -261,6 +314,10 @@ static void guest_messages_round_trip(void **state)
 	p = payload(ap_encode_exit(&x, frame, sizeof(frame)), AP_MSG_EXIT, 0, &len);
 	assert_int_equal(ap_decode_exit(p, len, &x), 0);
 	assert_true(x.proc == 3 && x.signo == 9 && x.oom && x.t_ns == 5);
+	p = payload(ap_encode_left(&l, frame, sizeof(frame)), AP_MSG_LEFT, 0, &len);
+	l = (struct ap_left){0};
+	assert_int_equal(ap_decode_left(p, len, &l), 0);
+	assert_true(l.number == AP_MEMBERS_MAX && l.status == 255);
 	s.v[AP_STAT_IO_WIOS] = AP_STAT_NONE;
 	bl = ap_encode_stats(&s, body, sizeof(body));
 	assert_int_equal(ap_decode_stats(body, (size_t)bl, &s), 0);
@@ -341,6 +398,71 @@ static void connections_are_to_passed_descriptors(void **state)
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_int_equal(ap_encode_accept(&bad[i], 1, frame, sizeof(frame)), -EINVAL);
 	}
+}
+
+/* A good message with another value in field @i, on the wire. Return: what the decoder says */
+static int decode_join_with(size_t i, uint32_t value)
+{
+	struct ap_join j = {.number = 1, .slot = 0, .port = AP_PORT_STDIO(0)};
+	size_t len;
+	const uint8_t *p =
+		payload(ap_encode_join(&j, 1, frame, sizeof(frame)), AP_MSG_JOIN, 1, &len);
+
+	assert_int_equal(len, 3 * 12);
+	memcpy(frame + AP_HEADER_LEN + 12 * i + 8, &value, 4);
+	return ap_decode_join(p, len, &j);
+}
+
+static int decode_left_with(size_t i, uint32_t value)
+{
+	struct ap_left l = {.number = 1, .status = 0};
+	size_t len;
+	const uint8_t *p = payload(ap_encode_left(&l, frame, sizeof(frame)), AP_MSG_LEFT, 0, &len);
+
+	assert_int_equal(len, 2 * 12);
+	memcpy(frame + AP_HEADER_LEN + 12 * i + 8, &value, 4);
+	return ap_decode_left(p, len, &l);
+}
+
+static void members_have_numbers_slots_and_ports(void **state)
+{
+	static const struct {
+		size_t field;
+		uint32_t value;
+		int code;
+	} joins[] = {{0, 1, 0},
+		     {0, AP_MEMBERS_MAX, 0},
+		     {0, 0, -EPROTO},
+		     {0, AP_MEMBERS_MAX + 1, -EPROTO},
+		     {1, AP_MAX_LINKS - 1, 0},
+		     {1, AP_MAX_LINKS, -EPROTO},
+		     {2, AP_PORT_STDIO(UINT32_MAX), 0},
+		     {2, AP_PORT_STDIO(0) + 1, -EPROTO},
+		     {2, AP_PORT_CONTROL, -EPROTO},
+		     {2, 0, -EPROTO},
+		     {2, UINT32_MAX, -EPROTO}},
+	  lefts[] = {{0, AP_MEMBERS_MAX, 0},
+		     {0, 0, -EPROTO},
+		     {0, AP_MEMBERS_MAX + 1, -EPROTO},
+		     {1, 255, 0},
+		     {1, 256, -EPROTO}};
+	struct ap_join j = {.number = 0, .port = AP_PORT_STDIO(0)};
+	struct ap_left l = {.number = 0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(joins) / sizeof(joins[0]); i++) {
+		assert_int_equal(decode_join_with(joins[i].field, joins[i].value), joins[i].code);
+	}
+	for (size_t i = 0; i < sizeof(lefts) / sizeof(lefts[0]); i++) {
+		assert_int_equal(decode_left_with(lefts[i].field, lefts[i].value), lefts[i].code);
+	}
+	assert_int_equal(ap_encode_join(&j, 1, frame, sizeof(frame)), -EINVAL);
+	assert_int_equal(ap_encode_left(&l, frame, sizeof(frame)), -EINVAL);
+	assert_string_equal(ap_type_name(AP_MSG_JOIN), "join");
+	assert_string_equal(ap_type_name(AP_MSG_LEFT), "left");
+	assert_true(ap_type_is_request(AP_MSG_JOIN));
+	assert_false(ap_type_is_request(AP_MSG_JOIN + 1));
+	assert_false(ap_type_is_request(AP_MSG_LEFT));
 }
 
 static void stream_ports_are_of_their_own(void **state)
@@ -501,7 +623,15 @@ static void header_rules(void **state)
 	assert_int_equal(ap_decode_header(h, &out), -EPROTO);
 	h[4] = AP_MSG_EXIT;
 	assert_int_equal(ap_decode_header(h, &out), 0);
+	h[4] = AP_MSG_LEFT;
+	assert_int_equal(ap_decode_header(h, &out), 0);
+	h[4] = AP_MSG_JOIN;
+	assert_int_equal(ap_decode_header(h, &out), -EPROTO);
 	h[8] = 1; /* an event with one */
+	assert_int_equal(ap_decode_header(h, &out), 0);
+	h[4] = AP_MSG_LEFT;
+	assert_int_equal(ap_decode_header(h, &out), -EPROTO);
+	h[4] = AP_MSG_EXIT;
 	assert_int_equal(ap_decode_header(h, &out), -EPROTO);
 	h[4] = 0x7f;
 	assert_int_equal(ap_decode_header(h, &out), -EPROTO);
@@ -602,11 +732,13 @@ int main(void)
 		cmocka_unit_test(create_round_trip),
 		cmocka_unit_test(decoded_encodes_the_same),
 		cmocka_unit_test(container_without_process),
+		cmocka_unit_test(some_namespaces_may_be_joined),
 		cmocka_unit_test(small_requests_round_trip),
 		cmocka_unit_test(guest_messages_round_trip),
 		cmocka_unit_test(stream_ports_are_of_their_own),
 		cmocka_unit_test(passed_descriptors_are_of_a_kind),
 		cmocka_unit_test(connections_are_to_passed_descriptors),
+		cmocka_unit_test(members_have_numbers_slots_and_ports),
 		cmocka_unit_test(a_notify_is_a_text_of_some_length),
 		cmocka_unit_test(resolvers_are_on_the_loopback),
 		cmocka_unit_test(every_prefix_is_refused),

@@ -25,11 +25,13 @@ static union {
 	struct ap_signal signal;
 	struct ap_resize resize;
 	struct ap_accept accept;
+	struct ap_join join;
 	struct ap_resources update;
 	struct ap_net net;
 	struct ap_hello hello;
 	struct ap_reply reply;
 	struct ap_exit exit;
+	struct ap_left left;
 	struct ap_stats stats;
 	struct ap_ps_entry ps[AP_MAX_PS];
 } m;
@@ -51,6 +53,7 @@ REQUEST(exec)
 REQUEST(signal)
 REQUEST(resize)
 REQUEST(accept)
+REQUEST(join)
 REQUEST(update)
 REQUEST(net)
 REQUEST(reply)
@@ -66,6 +69,7 @@ REQUEST(reply)
 	}
 EVENT(hello)
 EVENT(exit)
+EVENT(left)
 
 /* Bodies have no header; room for one is left so that all look alike. */
 static int d_stats(const uint8_t *p, size_t n)
@@ -114,6 +118,8 @@ static struct {
 	{"ps", d_ps, e_ps, 0, 0},
 	{"net", d_net, e_net, 0, 0},
 	{"accept", d_accept, e_accept, 0, 0},
+	{"join", d_join, e_join, 0, 0},
+	{"left", d_left, e_left, 0, 0},
 };
 #define N_MESSAGES (sizeof(messages) / sizeof(messages[0]))
 
@@ -188,6 +194,8 @@ static void some_process(struct ap_process *p)
 static void some_container(struct ap_container *c)
 {
 	ap_container_init(c);
+	c->namespaces = AP_NS_ALL;
+	c->joined = rnd(2) ? AP_NS_IPC | AP_NS_UTS : 0;
 	c->n_mounts = rnd(4);
 	for (uint32_t i = 0; i < c->n_mounts; i++) {
 		c->mounts[i] = (struct ap_mount){
@@ -261,6 +269,14 @@ static void some_message(size_t which)
 	case 13:
 		m.accept =
 			(struct ap_accept){.stream = 3 + rnd(13), .port = AP_PORT_STDIO(rnd(1000))};
+		break;
+	case 14:
+		m.join = (struct ap_join){.number = 1 + rnd(AP_MEMBERS_MAX),
+					  .slot = rnd(AP_MAX_LINKS),
+					  .port = AP_PORT_STDIO(rnd(1000))};
+		break;
+	case 15:
+		m.left = (struct ap_left){.number = 1 + rnd(AP_MEMBERS_MAX), .status = rnd(256)};
 		break;
 	default:
 		break;
