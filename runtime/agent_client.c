@@ -76,6 +76,7 @@ static const char *frame_dispatch(struct agent_client *a)
 	struct ap_reply reply;
 	struct ap_exit ended;
 	struct ap_notify notify;
+	struct ap_left left;
 
 	if (a->greeted == (h->type == AP_MSG_HELLO)) {
 		return "the agent sent a frame out of turn";
@@ -105,6 +106,12 @@ static const char *frame_dispatch(struct agent_client *a)
 			return "the agent sent a malformed notify";
 		}
 		a->ev->on_notify(a->ctx, &notify);
+		return NULL;
+	case AP_MSG_LEFT:
+		if (ap_decode_left(a->in, h->len, &left) < 0) {
+			return "the agent sent a malformed left";
+		}
+		a->ev->on_left(a->ctx, &left);
 		return NULL;
 	default:
 		return "the agent sent a request";
@@ -206,6 +213,16 @@ static void on_closed(void *ctx, struct vsock_conn *conn)
 	(void)conn;
 	a->conn = NULL;
 	lose(a, "the agent's connection was reset");
+}
+
+void agent_client_drop(struct agent_client *a)
+{
+	if (a->conn) {
+		vsock_conn_reset(a->conn);
+	}
+	a->conn = NULL;
+	a->lost = true;
+	a->taken = true; /* one that comes only now isn't wanted */
 }
 
 int agent_client_accept(struct agent_client *a, struct vsock_conn *conn,

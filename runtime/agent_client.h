@@ -30,6 +30,7 @@ struct agent_events {
 	void (*on_reply)(void *ctx, uint32_t id, const struct ap_reply *m);
 	void (*on_exit)(void *ctx, const struct ap_exit *m);
 	void (*on_notify)(void *ctx, const struct ap_notify *m);
+	void (*on_left)(void *ctx, const struct ap_left *m);
 	void (*on_lost)(void *ctx, const char *reason);
 };
 
@@ -47,6 +48,9 @@ void agent_client_destroy(struct agent_client *a);
  */
 int agent_client_accept(struct agent_client *a, struct vsock_conn *conn,
 			const struct vsock_endpoint **ep, void **ep_ctx);
+
+/** agent_client_drop() - reset its connection, never tell of it, take no other; the vsock lock is held */
+void agent_client_drop(struct agent_client *a);
 
 /** agent_client_connected() - is there a connection to send on? */
 bool agent_client_connected(const struct agent_client *a);

@@ -64,9 +64,6 @@ static void source_open(const struct container *c, struct source *src)
 	if (rc == 0) {
 		rc = oci_settings_parse("config.json", &src->spec->annotations, &settings, &err);
 	}
-	if (rc == 0 && net_spec_is_sandbox(src->spec)) {
-		return; /* what is there is another VM's */
-	}
 	fd = rc == 0 ? open_netns(c, &err) : -1;
 	if (fd >= 0) {
 		(void)!net_stats_open(fd, &src->nl, &err);

@@ -423,7 +423,7 @@ int container_destroy(struct container *c, struct vr_err *err)
 	struct oci_spec *hooks = existed ? container_hooks_load(&c->dir) : NULL;
 	int rc = end_roles(c, err);
 
-	if (rc == 0) {
+	if (rc == 0 && !(c->have_state && c->state.machine)) {
 		release_network(c);
 	}
 	if (rc == 0 && c->have_state && c->state.cgroup_path) {

@@ -43,6 +43,8 @@ static const uint32_t permitted_states[CTL_TYPE_COUNT] = {
 	[CTL_PS] = WITH_INIT | STATE_BIT(CTL_PAUSED) | STATE_BIT(CTL_EXITED),
 	[CTL_STATS] = WITH_INIT,
 	[CTL_UPDATE] = WITH_INIT | STATE_BIT(CTL_PAUSED),
+	[CTL_MACHINE] = WITH_INIT,
+	[CTL_JOIN] = WITH_INIT,
 	[CTL_STATE] = (1u << CTL_STATE_COUNT) - 1,
 };
 
@@ -78,6 +80,9 @@ size_t ctl_request_encode(void *buf, size_t cap, const struct ctl_request *req)
 	} else if (req->type == CTL_EXEC) {
 		vr_wr_u32(&w, req->pid);
 		vr_wr_u32(&w, req->terminal);
+	} else if (req->type == CTL_JOIN) {
+		vr_wr_u32(&w, req->flags);
+		vr_wr_u32(&w, req->seconds);
 	} else if (has_body(req->type) && req->body_len > 0) {
 		vr_wr_bytes(&w, req->body, req->body_len);
 	}
@@ -105,12 +110,15 @@ int ctl_parse(const void *msg, size_t len, struct ctl_request *out)
 		req.pid = vr_rd_u32(&r);
 		flag = vr_rd_u32(&r);
 		req.terminal = flag == 1;
+	} else if (req.type == CTL_JOIN) {
+		req.flags = vr_rd_u32(&r);
+		req.seconds = vr_rd_u32(&r);
 	} else if (has_body(req.type)) {
 		req.body_len = vr_rd_left(&r);
 		req.body = vr_rd_bytes(&r, req.body_len);
 	}
 	if (!vr_rd_ok(&r) || vr_rd_left(&r) != 0 || flag > 1 || req.signo >= (uint32_t)_NSIG ||
-	    req.body_len > CTL_BODY_MAX) {
+	    (req.flags & ~CTL_JOIN_FLAGS) != 0 || req.body_len > CTL_BODY_MAX) {
 		return -EPROTO;
 	}
 	*out = req;
@@ -139,6 +147,26 @@ size_t ctl_data_encode(void *buf, size_t cap, const void *data, size_t len)
 	vr_wr_u32(&w, 0);
 	vr_wr_bytes(&w, data, len);
 	return vr_wr_ok(&w) ? w.off : 0;
+}
+
+size_t ctl_machine_encode(void *buf, size_t cap, const struct ctl_machine *m)
+{
+	struct vr_wr w;
+
+	vr_wr_init(&w, buf, cap);
+	vr_wr_u64(&w, m->ram_bytes);
+	vr_wr_u32(&w, m->n_vcpus);
+	return vr_wr_ok(&w) ? w.off : 0;
+}
+
+int ctl_machine_decode(const void *data, size_t len, struct ctl_machine *out)
+{
+	struct vr_rd r;
+
+	vr_rd_init(&r, data, len);
+	out->ram_bytes = vr_rd_u64(&r);
+	out->n_vcpus = vr_rd_u32(&r);
+	return vr_rd_ok(&r) && vr_rd_left(&r) == 0 ? 0 : -EPROTO;
 }
 
 static int socket_address(int dirfd, struct sockaddr_un *sa)
@@ -204,8 +232,17 @@ static int reply_read(int fd, struct ctl_call *call, struct vr_err *err)
 	struct vr_rd r;
 	uint32_t code;
 	size_t len;
-	ssize_t n = recv(fd, msg, sizeof(msg), 0);
+	int fds[CTL_MACHINE_FDS];
+	size_t n_fds = 0;
+	ssize_t n = vr_recv_fds(fd, msg, sizeof(msg), fds, VR_ARRAY_SIZE(fds), &n_fds);
 
+	for (size_t i = 0; i < n_fds; i++) {
+		if (i < call->cap_got) {
+			call->got_fds[i] = fds[i];
+		} else {
+			(void)close(fds[i]);
+		}
+	}
 	if (n <= 0) {
 		return vr_err_set(err, ECONNRESET, "the container ended before it answered");
 	}

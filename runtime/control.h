@@ -24,7 +24,7 @@
 #define CTL_VERSION	1u
 #define CTL_BODY_MAX	(64u * 1024u)	     /* data of a request or an answer */
 #define CTL_MSG_MAX	(CTL_BODY_MAX + 16u) /* a whole message */
-#define CTL_FDS_MAX	(5u + 2u * AP_MAX_FDS)
+#define CTL_FDS_MAX	(13u + 2u * AP_MAX_FDS)
 #define CTL_SOCKET_NAME "control.sock"
 
 /** enum ctl_type - requests. The values travel: never renumber. */
@@ -34,12 +34,42 @@ enum ctl_type {
 		2,     /* {u32 signo, u32 all}: signal the container's init, or all its processes */
 	CTL_EXEC = 3,  /* {u32 pid, u32 terminal} and descriptors, see enum ctl_exec_fd */
 	CTL_PAUSE = 4, /* {}: stop the vCPUs */
-	CTL_RESUME = 5, /* {}: let them go on */
-	CTL_PS = 6,	/* {}: answer has a u32 for each exec: its shim's pid */
-	CTL_STATS = 7,	/* {}: answer has the agent's figures (ap_decode_stats()) */
-	CTL_UPDATE = 8, /* {payload of AP_MSG_UPDATE}: change limits in the guest */
-	CTL_STATE = 9,	/* {}: answer has a u32, enum ctl_state */
+	CTL_RESUME = 5,	  /* {}: let them go on */
+	CTL_PS = 6,	  /* {}: answer has a u32 for each exec: its shim's pid */
+	CTL_STATS = 7,	  /* {}: answer has the agent's figures (ap_decode_stats()) */
+	CTL_UPDATE = 8,	  /* {payload of AP_MSG_UPDATE}: change limits in the guest */
+	CTL_STATE = 9,	  /* {}: answer has a u32, enum ctl_state */
+	CTL_MACHINE = 10, /* {}: answer has a struct ctl_machine, and CTL_MACHINE_FDS descriptors */
+	CTL_JOIN = 11,	  /* {u32 CTL_JOIN_*, u32 seconds} and descriptors, see enum ctl_join_fd */
 	CTL_TYPE_COUNT,
+};
+
+/** struct ctl_machine - a VM that further containers may join */
+struct ctl_machine {
+	uint64_t ram_bytes;
+	uint32_t n_vcpus;
+};
+#define CTL_MACHINE_FDS 2u /* guest RAM; the page of fs_irq_status() */
+
+#define CTL_JOIN_TTY	       (1u << 0) /* the process has a terminal */
+#define CTL_JOIN_NOTIFY	       (1u << 1) /* CTL_JOIN_NOTIFY_FD is meant, else it is anything */
+#define CTL_JOIN_READONLY_ROOT (1u << 2)
+#define CTL_JOIN_FLAGS	       0x7u
+
+/** enum ctl_join_fd - descriptors of CTL_JOIN, in this order; those of struct vmm_plan */
+enum ctl_join_fd {
+	CTL_JOIN_CONTROL,
+	CTL_JOIN_REPORT,
+	CTL_JOIN_SHIM,
+	CTL_JOIN_FS,
+	CTL_JOIN_ALIVE,
+	CTL_JOIN_IRQ,
+	CTL_JOIN_KICK,
+	CTL_JOIN_FRAME = CTL_JOIN_KICK + 2, /* file with the payload of AP_MSG_CREATE */
+	CTL_JOIN_NOTIFY_FD,
+	CTL_JOIN_STDIO, /* as with CTL_EXEC_STDIO, and then those to pass */
+	CTL_JOIN_FDS = CTL_JOIN_STDIO + 3,
+	CTL_JOIN_FDS_TTY = CTL_JOIN_STDIO + 2,
 };
 
 /** enum ctl_exec_fd - descriptors of CTL_EXEC, in this order */
@@ -72,6 +102,8 @@ const char *ctl_state_name(enum ctl_state s);
  * @all:      CTL_SIGNAL
  * @pid:      CTL_EXEC: of its shim, as the client sees it; for CTL_PS
  * @terminal: CTL_EXEC
+ * @flags:    CTL_JOIN: CTL_JOIN_*
+ * @seconds:  CTL_JOIN: that the container may take to get ready
  * @body:     CTL_START, CTL_UPDATE: borrowed data, at most CTL_BODY_MAX bytes
  */
 struct ctl_request {
@@ -80,6 +112,8 @@ struct ctl_request {
 	bool all;
 	uint32_t pid;
 	bool terminal;
+	uint32_t flags;
+	uint32_t seconds;
 	const void *body;
 	size_t body_len;
 };
@@ -100,6 +134,12 @@ size_t ctl_reply_encode(void *buf, size_t cap, int code, const char *msg);
 /** ctl_data_encode() - {u32 0, data}; @cap >= CTL_MSG_MAX. Return: bytes, 0 for too much data */
 size_t ctl_data_encode(void *buf, size_t cap, const void *data, size_t len);
 
+/** ctl_machine_encode() - data of CTL_MACHINE's answer. Return: bytes, 0 when it doesn't fit */
+size_t ctl_machine_encode(void *buf, size_t cap, const struct ctl_machine *m);
+/** ctl_machine_decode() - Return: 0 or -EPROTO */
+int ctl_machine_decode(const void *data, size_t len, struct ctl_machine *out)
+	__attribute__((warn_unused_result));
+
 /** ctl_listen() - make the socket in the state directory @dirfd. Return: fd or -errno with @err */
 int ctl_listen(int dirfd, struct vr_err *err) __attribute__((warn_unused_result));
 
@@ -109,7 +149,9 @@ struct ctl_call {
 	const int *fds; /* borrowed */
 	size_t n_fds;
 	int timeout_ms; /* for the answer */
-	void *data;	/* out: malloc'd data of a successful answer, NULL when there is none */
+	int *got_fds;	/* out: descriptors of a successful answer, @cap_got of them; or NULL */
+	size_t cap_got;
+	void *data; /* out: malloc'd data of a successful answer, NULL when there is none */
 	size_t data_len;
 };
 

@@ -41,6 +41,7 @@ struct fsproc {
 	struct fs_server *server;
 	struct virtq vq[FS_QUEUES];
 	unsigned n_queues;
+	_Atomic uint32_t *irq_status; /* the device's register */
 	struct iovec iov[FS_SERVER_IOV_MAX];
 };
 
@@ -52,7 +53,7 @@ static void interrupt(const struct fsproc *f, struct virtq *q)
 	if (!virtq_must_interrupt(q)) {
 		return;
 	}
-	atomic_fetch_or(f->plan->wires.irq_status, INTERRUPT_VRING);
+	atomic_fetch_or(f->irq_status, INTERRUPT_VRING);
 	(void)!write(f->plan->wires.irq_fd, &one, sizeof(one)); /* a full counter interrupts, too */
 }
 
@@ -107,9 +108,10 @@ static int queues_start(struct fsproc *f, const struct fs_queue_msg *m)
 	int rc;
 
 	queues_stop(f);
-	if (m->n_queues > FS_QUEUES) {
+	if (m->n_queues > FS_QUEUES || m->number > AP_MEMBERS_MAX) {
 		return -EINVAL;
 	}
+	f->irq_status = fs_irq_status(&f->plan->wires, m->number);
 	for (unsigned i = 0; i < m->n_queues; i++) {
 		if (!m->layout[i].ready) {
 			continue; /* the driver left it alone */

@@ -12,7 +12,8 @@
  *   shim, fs                   two processes; each narrows itself and reports
  *   hooks                      when the namespaces and the shim exist
  *   network                    a tap for each interface the engine or a hook made
- *   vmm                        the third process; its guest boots, prepares the process, answers
+ *   vmm                        the third process (or that of the container whose network namespace
+ *                              it shares: then it is handed over to); its guest boots, prepares the process, answers
  *   net                        the fourth: it follows what becomes of the network
  *   state "created", pid file  then the vmm is told that it lives on its own
  *
@@ -144,7 +145,8 @@ static int load_spec(struct creation *c, const struct launch_opts *o, struct vr_
 	}
 	vmsize_host(&host_cpus, &host_ram);
 	rc = vmsize_from_spec(l->spec, &l->settings, host_cpus, host_ram, &l->size, err);
-	return rc < 0 ? rc : guest_plan_build(l->spec, &l->guest, err);
+	rc = rc < 0 ? rc : guest_plan_build(l->spec, &l->guest, err);
+	return rc < 0 ? rc : launch_join_find(l, err);
 }
 
 /* From here on `delete --force ID` can clean up after us. */
@@ -175,6 +177,7 @@ static int claim_id(struct creation *c, struct vr_err *err)
 	}
 	s->bundle = c->bundle.path;
 	s->rootfs = c->rootfs_path;
+	s->machine = launch_joins(&c->l) ? c->l.machine.id : NULL;
 	s->annotations = c->l.spec->annotations;
 	s->systemd_cgroup = c->l.g->systemd_cgroup;
 	s->cgroup_path = c->cgroup.path[0] != '\0' ? c->cgroup.path : NULL;
@@ -333,8 +336,11 @@ static int note_helpers(struct creation *c, struct vr_err *err)
 
 static int note_others(struct creation *c, struct vr_err *err)
 {
-	int rc = note_process(&c->state.vmm, c->l.pid[ROLE_VMM], err);
+	int rc = 0;
 
+	if (c->l.pid[ROLE_VMM] > 0) {
+		rc = note_process(&c->state.vmm, c->l.pid[ROLE_VMM], err);
+	}
 	if (rc == 0 && c->l.pid[ROLE_NET] > 0) {
 		rc = note_process(&c->state.net, c->l.pid[ROLE_NET], err);
 	}
@@ -348,9 +354,6 @@ static int attach_network(struct creation *c, struct vr_err *err)
 	char path[64];
 	int rc, fd;
 
-	if (net_spec_is_sandbox(c->l.spec)) {
-		return 0;
-	}
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)c->l.pid[ROLE_SHIM]);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
@@ -376,13 +379,30 @@ static int tell_vmm(const struct creation *c, char word, struct vr_err *err)
 	return rc < 0 ? rc : vr_err_set(err, ECONNRESET, "the vmm process ended unexpectedly");
 }
 
+/* Our own VM, with a network as it is by now; it boots meanwhile. */
+static int start_machine(struct creation *c, struct vr_err *err)
+{
+	static const enum role late[] = {ROLE_VMM, ROLE_NET};
+	struct launch *l = &c->l;
+	int rc = attach_network(c, err);
+
+	for (unsigned i = 0; rc == 0 && i < VR_ARRAY_SIZE(late); i++) {
+		rc = fork_role(c, late[i], err);
+	}
+	for (unsigned i = 0; rc == 0 && i < VR_ARRAY_SIZE(late); i++) {
+		if (c->have_cgroup && !l->in_cgroup[late[i]]) {
+			rc = sbx_cgroup_attach(c->cgroup.path, l->pid[late[i]], err);
+		}
+	}
+	return rc;
+}
+
 /*
  * The vmm comes after the hooks: some engines make the network in one, and what is there when the VM
  * boots needn't be added later.
  */
 static int start_roles(struct creation *c, struct vr_err *err)
 {
-	static const enum role late[] = {ROLE_VMM, ROLE_NET};
 	struct launch *l = &c->l;
 	int rc = fork_role(c, ROLE_SHIM, err);
 
@@ -399,23 +419,16 @@ static int start_roles(struct creation *c, struct vr_err *err)
 	if (rc == 0) {
 		rc = note_helpers(c, err);
 	}
+	launch_join_found(l);
 	if (rc == 0) {
 		rc = run_hooks(c, err);
 	}
-	if (rc == 0) {
-		rc = attach_network(c, err);
+	/* A machine that runs looks at a new device at once, and for ever if nobody serves it. */
+	if (rc == 0 && launch_joins(l)) {
+		rc = wait_role(c, ROLE_FS, err);
 	}
 	if (rc == 0) {
-		rc = fork_role(c, ROLE_VMM, err);
-	}
-	/* The VM boots meanwhile. */
-	if (rc == 0 && !net_spec_is_sandbox(l->spec)) {
-		rc = fork_role(c, ROLE_NET, err);
-	}
-	for (unsigned i = 0; rc == 0 && i < VR_ARRAY_SIZE(late); i++) {
-		if (c->have_cgroup && l->pid[late[i]] > 0 && !l->in_cgroup[late[i]]) {
-			rc = sbx_cgroup_attach(c->cgroup.path, l->pid[late[i]], err);
-		}
+		rc = launch_joins(l) ? launch_join(l, err) : start_machine(c, err);
 	}
 	timeline_mark("processes started");
 	for (unsigned i = 0; i < 2; i++) {
@@ -430,7 +443,7 @@ static int wait_roles(struct creation *c, struct vr_err *err)
 {
 	int rc = note_others(c, err);
 
-	if (rc == 0) {
+	if (rc == 0 && !launch_joins(&c->l)) {
 		rc = wait_role(c, ROLE_FS, err);
 	}
 	if (rc == 0 && c->l.pid[ROLE_NET] > 0) {
@@ -442,7 +455,7 @@ static int wait_roles(struct creation *c, struct vr_err *err)
 	if (rc == 0) {
 		rc = wait_role(c, ROLE_VMM, err);
 		/* With EIO the vmm tells of a guest that stopped or was silent. */
-		c->no_boot = rc == -EIO || rc == -ETIMEDOUT;
+		c->no_boot = !launch_joins(&c->l) && (rc == -EIO || rc == -ETIMEDOUT);
 	}
 	return rc;
 }

@@ -5,6 +5,7 @@
  *   launch.c       the order of things, and their undoing
  *   launch_open.c  everything that has to be opened with the caller's rights
  *   launch_fork.c  the processes
+ *   launch_join.c  in the VM of another container
  */
 #ifndef VOLT_LAUNCH_INTERNAL_H
 #define VOLT_LAUNCH_INTERNAL_H
@@ -18,6 +19,7 @@
 #include "notify.h"
 #include "oci/annotations.h"
 #include "oci/spec.h"
+#include "oci/state.h"
 #include "roles.h"
 #include "vmsize.h"
 
@@ -32,6 +34,16 @@ enum role {
 };
 
 /**
+ * struct launch_machine - the container whose VM it is
+ * @dir_fd: its state directory; -1: there is none, the VM is our own
+ */
+struct launch_machine {
+	int dir_fd;
+	pid_t shim;
+	char id[OCI_ID_MAX + 1];
+};
+
+/**
  * struct launch - all fds are -1 until opened, and closed by launch_finish()
  * @report: [role][0] is ours, [role][1] the role's
  * @pair_*: [0] belongs to the first named role, [1] to the second
@@ -43,6 +55,8 @@ struct launch {
 	struct guest_plan guest;
 	struct oci_settings settings;
 	struct vmsize size;
+	struct launch_machine machine;
+	int net_lock_fd; /* network namespace that is given by path, locked; see launch_join_found() */
 	uint8_t *create_frame;
 	size_t create_len;
 	int kvm_fd;
@@ -81,6 +95,21 @@ struct launch {
 	pid_t pid[ROLE_COUNT];
 };
 
+/**
+ * launch_join_find() - is the network namespace that of a container that runs? Then it has the VM, too
+ *
+ * Fills @l->machine, guest RAM and the VM's size in that case, and tells the guest what is shared.
+ */
+int launch_join_find(struct launch *l, struct vr_err *err) __attribute__((warn_unused_result));
+/** launch_join_found() - the container can be found from now on: let others look */
+void launch_join_found(struct launch *l);
+/** launch_join() - hand over to the vmm there what one of our own would have got by fork */
+int launch_join(struct launch *l, struct vr_err *err) __attribute__((warn_unused_result));
+/** launch_joins() - has the container no VM of its own? */
+static inline bool launch_joins(const struct launch *l)
+{
+	return l->machine.dir_fd >= 0;
+}
 /** launch_open() - @dirfd: the container's state directory */
 int launch_open(struct launch *l, int dirfd, struct vr_err *err)
 	__attribute__((warn_unused_result));

@@ -47,7 +47,7 @@ void launch_init(struct launch *l, const struct globals *g, const struct launch_
 	l->g = g;
 	l->o = o;
 	l->kvm_fd = l->kernel_fd = l->initramfs_fd = l->ram_fd = -1;
-	l->rootfs_fd = l->rootfs_tree_fd = -1;
+	l->rootfs_fd = l->rootfs_tree_fd = l->machine.dir_fd = l->net_lock_fd = -1;
 	l->notify.fd = -1;
 	l->userns_fd = l->fs_userns_fd = -1;
 	l->alive_fd = l->reason_fd = l->control_fd = l->null_fd = -1;
@@ -58,7 +58,7 @@ void launch_init(struct launch *l, const struct globals *g, const struct launch_
 	pair_init(l->pair_fs_vmm);
 	pair_init(l->pair_net_vmm);
 	net_plan_init(&l->net);
-	l->wires.irq_fd = -1;
+	l->wires.irq_fd = l->wires.page_fd = -1;
 	for (unsigned q = 0; q < FS_QUEUES; q++) {
 		l->wires.kick_fd[q] = -1;
 	}
@@ -90,11 +90,12 @@ void launch_hang_up(struct launch *l)
 void launch_finish(struct launch *l)
 {
 	int *const fds[] = {
-		&l->kvm_fd,    &l->kernel_fd,	     &l->initramfs_fd,	   &l->ram_fd,
-		&l->rootfs_fd, &l->alive_fd,	     &l->reason_fd,	   &l->control_fd,
-		&l->null_fd,   &l->wires.irq_fd,     &l->stdio[0],	   &l->stdio[1],
-		&l->stdio[2],  &l->wires.kick_fd[0], &l->wires.kick_fd[1], &l->rootfs_tree_fd,
-		&l->userns_fd, &l->fs_userns_fd,     &l->notify.fd,
+		&l->kvm_fd,	    &l->kernel_fd,	  &l->initramfs_fd,	&l->ram_fd,
+		&l->rootfs_fd,	    &l->alive_fd,	  &l->reason_fd,	&l->control_fd,
+		&l->null_fd,	    &l->wires.irq_fd,	  &l->stdio[0],		&l->stdio[1],
+		&l->stdio[2],	    &l->wires.kick_fd[0], &l->wires.kick_fd[1], &l->rootfs_tree_fd,
+		&l->userns_fd,	    &l->fs_userns_fd,	  &l->notify.fd,	&l->wires.page_fd,
+		&l->machine.dir_fd, &l->net_lock_fd,
 	};
 
 	for (size_t i = 0; i < VR_ARRAY_SIZE(fds); i++) {
@@ -114,8 +115,8 @@ void launch_finish(struct launch *l)
 		vr_close_reset(&l->disks[i].fd);
 	}
 	net_plan_finish(&l->net);
-	if (l->wires.irq_status) {
-		(void)munmap(l->wires.irq_status, sizeof(*l->wires.irq_status));
+	if (l->wires.irq_page) {
+		(void)munmap(l->wires.irq_page, FS_IRQ_PAGE_BYTES);
 	}
 	free(l->binds);
 	free(l->create_frame);
@@ -129,6 +130,9 @@ static int open_machine(struct launch *l, struct vr_err *err)
 	const char *why;
 	int rc;
 
+	if (launch_joins(l)) {
+		return 0; /* it runs already */
+	}
 	l->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (l->kvm_fd < 0) {
 		return vr_err_sys(err, errno, "open '/dev/kvm'");
@@ -166,7 +170,7 @@ static int open_pairs(struct launch *l, struct vr_err *err)
 	if (rc == 0) {
 		rc = socketpair(AF_UNIX, type, 0, l->pair_fs_vmm);
 	}
-	if (rc == 0 && !net_spec_is_sandbox(l->spec)) {
+	if (rc == 0 && !launch_joins(l)) {
 		rc = socketpair(AF_UNIX, type, 0, l->pair_net_vmm);
 	}
 	return rc < 0 ? vr_err_sys(err, errno, "make socket pairs") : 0;
@@ -174,13 +178,21 @@ static int open_pairs(struct launch *l, struct vr_err *err)
 
 static int open_wires(struct launch *l, struct vr_err *err)
 {
-	void *page = mmap(NULL, sizeof(*l->wires.irq_status), PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *page;
 
-	if (page == MAP_FAILED) {
+	if (l->wires.page_fd < 0) { /* else it is the machine's that we join */
+		l->wires.page_fd = vr_memfd("volt-irq", FS_IRQ_PAGE_BYTES, MFD_ALLOW_SEALING);
+	}
+	if (l->wires.page_fd < 0) {
+		return vr_err_sys(err, l->wires.page_fd, "make a memory file");
+	}
+	page = mmap(NULL, FS_IRQ_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, l->wires.page_fd,
+		    0);
+	if (page == MAP_FAILED ||
+	    fcntl(l->wires.page_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
 		return vr_err_sys(err, errno, "map a shared page");
 	}
-	l->wires.irq_status = page;
+	l->wires.irq_page = page;
 	l->wires.irq_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (unsigned q = 0; q < FS_QUEUES; q++) {
 		l->wires.kick_fd[q] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

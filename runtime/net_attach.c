@@ -134,30 +134,6 @@ int net_spec_check(const struct oci_spec *spec, struct vr_err *err)
 	return 0;
 }
 
-/* podman up to 4.x has no annotation; its pods are held by catatonit, told to pause. */
-static bool is_podman_pause(const struct oci_process *p)
-{
-	return p && p->args.n == 2 && strcmp(p->args.v[0], "/catatonit") == 0 &&
-	       strcmp(p->args.v[1], "-P") == 0;
-}
-
-bool net_spec_is_sandbox(const struct oci_spec *spec)
-{
-	static const char *const keys[] = {"io.kubernetes.cri.container-type",
-					   "io.kubernetes.cri-o.ContainerType"};
-
-	for (size_t i = 0; i < spec->annotations.n; i++) {
-		const struct oci_kv *kv = &spec->annotations.v[i];
-
-		for (size_t k = 0; k < VR_ARRAY_SIZE(keys); k++) {
-			if (strcmp(kv->key, keys[k]) == 0 && strcmp(kv->value, "sandbox") == 0) {
-				return true;
-			}
-		}
-	}
-	return is_podman_pause(spec->process);
-}
-
 static int link_attach(struct nl_sock *nl, const struct net_scan *s, unsigned i, unsigned n_queues,
 		       struct net_if *nif, struct vr_err *err)
 {
@@ -254,7 +230,7 @@ static int attach_all(const struct oci_spec *spec, struct nl_sock *nl, struct ne
 	if (rc == 0 && s->taken[0] != '\0') {
 		rc = vr_err_set(err, EBUSY,
 				"the network namespace belongs to another VM already (its tap is "
-				"'%s'): virtual machines can't share one",
+				"'%s'), and to none of this state directory that could be joined",
 				s->taken);
 	}
 	if (rc == 0 && s->routed[0] != '\0') {

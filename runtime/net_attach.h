@@ -94,14 +94,6 @@ int net_spec_check(const struct oci_spec *spec, struct vr_err *err)
 	__attribute__((warn_unused_result));
 
 /**
- * net_spec_is_sandbox() - does the container only hold a pod's namespaces?
- *
- * By the annotations of the CRI plugins, or what podman has its pods held by. The network
- * then is for a container that has use for it.
- */
-bool net_spec_is_sandbox(const struct oci_spec *spec);
-
-/**
  * net_attach() - attach to all interfaces of a network namespace, after the engine set it up
  * @spec:       linux.netDevices move in first; has to outlast @out
  * @ns_fd:      the namespace

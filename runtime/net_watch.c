@@ -45,6 +45,7 @@ struct net_watch {
 	const struct net_egress *egress;
 	unsigned n_vcpus;
 	unsigned n_slots;
+	uint32_t taken; /* slots with other devices, a bit each */
 	bool dirty;
 	struct port port[AP_MAX_LINKS];
 	int spare[NET_SPARE_QUEUES];
@@ -207,7 +208,7 @@ static unsigned port_of(const struct net_watch *w, const struct net_scan *s, uns
 static unsigned free_slot(const struct net_watch *w, uint32_t taken)
 {
 	for (unsigned slot = 0; slot < w->n_slots; slot++) {
-		if (w->port[slot].ifindex == 0 && !(taken & 1u << slot)) {
+		if (w->port[slot].ifindex == 0 && !((taken | w->taken) & 1u << slot)) {
 			return slot;
 		}
 	}
@@ -255,12 +256,18 @@ static void port_free(struct net_watch *w, struct port *p)
 	*p = (struct port){0};
 }
 
+void net_watch_taken(struct net_watch *w, uint32_t slot)
+{
+	w->taken |= slot < AP_MAX_LINKS ? 1u << slot : 0;
+}
+
 void net_watch_released(struct net_watch *w, uint32_t slot)
 {
+	w->taken &= ~(slot < AP_MAX_LINKS ? 1u << slot : 0);
 	if (slot < AP_MAX_LINKS && w->port[slot].gone) {
 		port_free(w, &w->port[slot]);
-		w->dirty = true; /* somebody may have waited for it */
 	}
+	w->dirty = true; /* somebody may have waited for it */
 }
 
 /* --- following -------------------------------------------------------------------------------- */

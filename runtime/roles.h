@@ -86,12 +86,28 @@ struct shim_exec_plan {
 	const char *apparmor;
 };
 
-/** struct fs_wires - how the fs process takes part in a device of the vmm */
+/**
+ * struct fs_wires - how the fs process takes part in a device of the vmm
+ * @irq_page: InterruptStatus registers, in a page that the vmm and all file servers of its VM share
+ * @page_fd:  memfd of it, for those of containers that join later; the vmm's alone
+ */
 struct fs_wires {
 	int kick_fd[FS_QUEUES];
 	int irq_fd;
-	_Atomic uint32_t *irq_status; /* in a page shared by both processes */
+	int page_fd;
+	_Atomic uint32_t *irq_page;
 };
+
+#define FS_IRQ_PAGE_BYTES 4096u
+#define FS_IRQ_STRIDE	  16u /* words from one register to the next: a cache line each */
+_Static_assert((AP_MEMBERS_MAX + 1) * FS_IRQ_STRIDE * sizeof(uint32_t) <= FS_IRQ_PAGE_BYTES,
+	       "a register for each container of a VM");
+
+/** fs_irq_status() - the register of container number @n of the VM, 0 for the first */
+static inline _Atomic uint32_t *fs_irq_status(const struct fs_wires *w, unsigned n)
+{
+	return w->irq_page + n * FS_IRQ_STRIDE;
+}
 
 /**
  * struct fs_plan - see fsproc.c
@@ -216,6 +232,8 @@ enum fs_op {
 struct fs_queue_msg {
 	uint32_t op; /* enum fs_op */
 	uint32_t n_queues;
+	uint32_t number; /* of the container in its VM, for fs_irq_status() */
+	uint32_t pad;
 	uint64_t features;
 	struct virtq_layout layout[FS_QUEUES];
 };
@@ -223,8 +241,10 @@ struct fs_queue_msg {
 enum net_op {
 	NET_OP_SYNC = 1,     /* vmm -> net: @arg comes back when all that changed before was told */
 	NET_OP_RELEASED = 2, /* vmm -> net: slot @arg has no device any more */
-	NET_OP_SYNCED = 3,   /* net -> vmm: the answer to NET_OP_SYNC */
-	NET_OP_STATE = 4     /* net -> vmm: struct net_state_msg */
+	NET_OP_TAKEN =
+		5, /* vmm -> net: slot @arg has a device that is no network, until RELEASED */
+	NET_OP_SYNCED = 3, /* net -> vmm: the answer to NET_OP_SYNC */
+	NET_OP_STATE = 4   /* net -> vmm: struct net_state_msg */
 };
 struct net_msg {
 	uint32_t op; /* enum net_op */

@@ -13,6 +13,7 @@
 #include "guest_plan.h"
 #include "host_cgroup.h"
 #include "oci/annotations.h"
+#include "vmm/memlayout.h"
 #include "vmsize.h"
 
 static int64_t unit_of(const char *suffix)
@@ -266,9 +267,13 @@ static int update(struct container *c, const struct oci_spec *spec, struct oci_r
 		  struct cgroup_files *files, struct vr_err *err)
 {
 	struct ap_resources guest;
-	struct vmsize size;
-	int rc = vm_size(spec, &size, err);
+	struct vmsize size = {.ram_bytes = ML_RAM_MAX};
+	int rc = 0;
 
+	/* The size of another one's VM is that one's affair: what is above it is no limit. */
+	if (!c->state.machine) {
+		rc = vm_size(spec, &size, err);
+	}
 	if (rc == 0) {
 		rc = update_check(res, size.ram_bytes, err);
 	}

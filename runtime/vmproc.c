@@ -52,6 +52,18 @@ static void end(struct vmproc *p, uint8_t status, const char *reason)
 			vmproc_procs_tell(p, &p->procs[slot], STATUS_KILLED, NULL);
 		}
 	}
+	if (p != p->machine) {
+		vmproc_member_ended(p);
+		return;
+	}
+	for (unsigned n = 1; n <= AP_MEMBERS_MAX; n++) {
+		struct vmproc *member = vmproc_member(p, n);
+
+		if (member) {
+			end(member, STATUS_KILLED,
+			    "the container whose virtual machine it shares has ended");
+		}
+	}
 	loop_stop(p->loop);
 }
 
@@ -248,6 +260,12 @@ static void on_dns(void *ctx, uint32_t index, uint32_t events)
 	dns_relay_event(&p->dns);
 }
 
+static void on_member(void *ctx, uint32_t index, uint32_t events)
+{
+	(void)events;
+	vmproc_member_work(ctx, index);
+}
+
 static void on_deadline(void *ctx, uint32_t index, uint32_t events)
 {
 	struct vmproc *p = ctx;
@@ -266,8 +284,7 @@ static void on_proc(void *ctx, uint32_t index, uint32_t events)
 	vmproc_procs_work(ctx, index);
 }
 
-/* Before anything is watched: the loop refuses kinds nobody handles. */
-static void loop_handlers(struct vmproc *p)
+void vmproc_handlers(struct vmproc *p, bool on)
 {
 	static const loop_fn handlers[EV_COUNT] = {
 		[EV_KICK] = on_kick,
@@ -289,21 +306,21 @@ static void loop_handlers(struct vmproc *p)
 		[EV_ACCEPT] = on_accept,
 		[EV_LINK] = on_link,
 		[EV_LINK_ATTACH] = on_link_attach,
+		[EV_MEMBER] = on_member,
 	};
 
 	for (unsigned kind = 0; kind < EV_COUNT; kind++) {
-		loop_handle(p->loop, kind, handlers[kind], p);
+		loop_handle(p->loop, vmproc_kind(p, kind), on ? handlers[kind] : NULL, p);
 	}
 }
 
-static int loop_wire(struct vmproc *p)
+int vmproc_watch(struct vmproc *p)
 {
 	const struct {
 		int fd;
 		unsigned kind;
 		uint32_t events;
 	} watched[] = {
-		{vm_exit_fd(p->vm), EV_VM, EPOLLIN},
 		{p->plan->shim_fd, EV_SHIM, EPOLLIN},
 		/* Its answers are awaited where the questions are asked; here only its end matters. */
 		{p->plan->fs_fd, EV_FS, EPOLLRDHUP},
@@ -313,19 +330,25 @@ static int loop_wire(struct vmproc *p)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < VR_ARRAY_SIZE(watched); i++) {
-		rc = loop_add(p->loop, watched[i].fd, watched[i].events, watched[i].kind, 0);
+		rc = loop_add(p->loop, watched[i].fd, watched[i].events,
+			      vmproc_kind(p, watched[i].kind), 0);
+	}
+	return rc < 0 ? rc
+		      : loop_after(p->loop, vmproc_kind(p, EV_DEADLINE), DEADLINE_BOOT,
+				   (uint64_t)p->plan->boot_timeout_s * 1000);
+}
+
+static int loop_wire(struct vmproc *p)
+{
+	int rc = loop_add(p->loop, vm_exit_fd(p->vm), EPOLLIN, EV_VM, 0);
+
+	if (rc == 0) {
+		rc = vmproc_watch(p);
 	}
 	if (rc == 0 && p->dns.fd >= 0) {
 		rc = loop_add(p->loop, p->dns.fd, EPOLLIN, EV_DNS, 0);
 	}
-	if (rc == 0) {
-		rc = vmproc_netrole_init(p);
-	}
-	if (rc == 0) {
-		rc = loop_after(p->loop, EV_DEADLINE, DEADLINE_BOOT,
-				p->plan->boot_timeout_s * 1000);
-	}
-	return rc;
+	return rc < 0 ? rc : vmproc_netrole_init(p);
 }
 
 static int vcpu_init(void *ctx, unsigned index)
@@ -359,7 +382,7 @@ static int machine_create(struct vmproc *p, struct vr_err *err)
 	if (rc < 0) {
 		return vr_err_sys(err, rc, "create the event loop");
 	}
-	loop_handlers(p);
+	vmproc_handlers(p, true);
 	rc = agent_client_create(vmproc_agent_events(), p, &p->agent);
 	if (rc < 0) {
 		return vr_err_sys(err, rc, "create the agent client");
@@ -404,7 +427,6 @@ static int narrow(struct vmproc *p, struct vr_err *err)
 		(void)close(p->plan->kernel_fd); /* read-only files, nothing to lose */
 		(void)close(p->plan->initramfs_fd);
 		(void)close(p->plan->kvm_fd);
-		(void)close(p->plan->ram_fd); /* it is mapped */
 		rc = sbx_stage_vmm_final(&p->plan->user, err);
 	}
 	/* Not before: the kernel's threads would keep what we have given up. */
@@ -419,7 +441,7 @@ static int prepare(struct vmproc *p, struct vr_err *err)
 		role_log_fd(),	 plan->control_fd,   plan->kvm_fd,	 plan->kernel_fd,
 		plan->ram_fd,	 plan->initramfs_fd, plan->wires.irq_fd, plan->wires.kick_fd[0],
 		plan->stdio[0],	 plan->stdio[1],     plan->stdio[2],	 plan->wires.kick_fd[1],
-		plan->notify_fd, plan->net->dns_fd,  plan->net_fd,
+		plan->notify_fd, plan->net->dns_fd,  plan->net_fd,	 plan->wires.page_fd,
 	};
 	int keep[VR_ARRAY_SIZE(fixed) + VMM_DISKS_MAX + 2 * AP_MAX_LINKS * NET_TAP_MAX_QUEUES +
 		 2 * AP_MAX_FDS];
@@ -471,6 +493,7 @@ static void teardown(struct vmproc *p)
 		vm_destroy(p->vm);
 	}
 	vmproc_devices_destroy(p); /* tells connections, those of links too, that they are closed */
+	vmproc_members_destroy(p);
 	vmproc_accept_destroy(p);
 	vmproc_netrole_destroy(p);
 	agent_client_destroy(p->agent);
@@ -495,6 +518,7 @@ noreturn void vmproc_main(const struct vmm_plan *plan)
 		_exit(1);
 	}
 	p->plan = plan;
+	p->machine = p;
 	for (size_t i = 0; i < VMPROC_MAX_CLIENTS; i++) {
 		p->clients[i].fd = -1;
 	}

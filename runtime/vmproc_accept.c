@@ -88,7 +88,7 @@ static void listener_watch(struct vmproc *p, unsigned i, bool on)
 	}
 	if (!on) {
 		loop_del(p->loop, l->fd);
-	} else if (loop_add(p->loop, l->fd, EPOLLIN, EV_ACCEPT, i) < 0) {
+	} else if (loop_add(p->loop, l->fd, EPOLLIN, vmproc_kind(p, EV_ACCEPT), i) < 0) {
 		return; /* the next connection that ends tries again */
 	}
 	l->watched = on;
@@ -150,7 +150,8 @@ static uint32_t link_index(const struct link *k)
 static void linger(struct link *k)
 {
 	k->heard = false;
-	(void)!loop_after(k->owner->loop, EV_LINK_ATTACH, link_index(k), LINGER_MS);
+	(void)!loop_after(k->owner->loop, vmproc_kind(k->owner, EV_LINK_ATTACH), link_index(k),
+			  LINGER_MS);
 }
 
 static void on_drained(void *ctx)
@@ -186,7 +187,7 @@ static struct link *link_take(struct vmproc *p)
 		struct link *k = &p->accepts->link[i];
 
 		if (k->port != 0 && !k->asked && link_is_over(k)) {
-			loop_cancel(p->loop, EV_LINK_ATTACH, i);
+			loop_cancel(p->loop, vmproc_kind(p, EV_LINK_ATTACH), i);
 			k->port = 0;
 		}
 		if (k->port == 0) {
@@ -211,7 +212,8 @@ static int link_open(struct vmproc *p, struct link *k, uint32_t proc, int fd)
 	k->owner = p;
 	k->proc = proc;
 	k->ended = k->asked = k->started = false;
-	stream_init(&k->stream, p->loop, p->vsock, EV_LINK, link_index(k) << 1, fd, second);
+	stream_init(&k->stream, p->loop, p->vsock, vmproc_kind(p, EV_LINK), link_index(k) << 1, fd,
+		    second);
 	k->stream.is_socket = true;
 	k->stream.drained = on_drained;
 	k->stream.ctx = k;
@@ -353,8 +355,8 @@ void vmproc_accept_end(struct vmproc *p, uint32_t proc)
 		}
 	}
 	if (waits && !p->accepts->draining) {
-		p->accepts->draining =
-			loop_after(p->loop, EV_LINK_ATTACH, DRAIN_OVER, DRAIN_MS) == 0;
+		p->accepts->draining = loop_after(p->loop, vmproc_kind(p, EV_LINK_ATTACH),
+						  DRAIN_OVER, DRAIN_MS) == 0;
 		if (!p->accepts->draining) {
 			links_over(p);
 		}
@@ -406,7 +408,7 @@ int vmproc_accept_connect(struct vmproc *p, uint32_t port, struct vsock_conn *co
 			continue;
 		}
 		/* Bytes may flow only once the vsock has told the guest of the connection. */
-		if (loop_after(p->loop, EV_LINK_ATTACH, i, 0) < 0) {
+		if (loop_after(p->loop, vmproc_kind(p, EV_LINK_ATTACH), i, 0) < 0) {
 			return -ENOMEM;
 		}
 		k->stream.attached = true;
@@ -430,8 +432,28 @@ void vmproc_accept_answered(struct vmproc *p, uint32_t link, bool ok)
 	watch_all(p);
 }
 
+void vmproc_accept_abandon(struct vmproc *p)
+{
+	for (unsigned i = 0; p->accepts && i < LISTENERS; i++) {
+		listener_watch(p, i, false);
+		vr_close_reset(&p->accepts->listener[i].fd);
+	}
+	for (unsigned i = 0; p->accepts && i < AP_MAX_ACCEPTED; i++) {
+		struct link *k = &p->accepts->link[i];
+
+		if (k->port != 0) {
+			k->stream.drained = NULL;
+			stream_abandon(&k->stream);
+			k->port = 0; /* nobody connects there any more */
+		}
+	}
+}
+
 void vmproc_accept_destroy(struct vmproc *p)
 {
+	for (uint32_t i = 0; p->accepts && i <= DRAIN_OVER; i++) {
+		loop_cancel(p->loop, vmproc_kind(p, EV_LINK_ATTACH), i);
+	}
 	free(p->accepts);
 	p->accepts = NULL;
 }

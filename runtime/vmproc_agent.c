@@ -33,13 +33,13 @@
 /* With the vsock lock held. */
 static void send_create(struct vmproc *p)
 {
-	const struct net_plan *net = p->plan->net;
+	const struct net_plan *net = p->plan->net; /* NULL for a container that joined */
 
-	if (net->frame && agent_client_send(p->agent, net->frame, net->frame_len) < 0) {
+	if (net && net->frame && agent_client_send(p->agent, net->frame, net->frame_len) < 0) {
 		vmproc_fail(p, "send the network to the guest agent");
 		return;
 	}
-	p->n_nets = net->frame != NULL;
+	p->n_nets = net && net->frame;
 	if (agent_client_send(p->agent, p->plan->create_frame, p->plan->create_len) < 0) {
 		vmproc_fail(p, "send the container to the guest agent");
 	}
@@ -115,7 +115,7 @@ static void on_hello(void *ctx, const struct ap_hello *m)
 		return;
 	}
 	mark_hello(p, m);
-	if (configure_send(p, true) < 0) {
+	if (configure_send(p, p == p->machine) < 0) {
 		vmproc_fail(p, "send the clock to the guest agent");
 		return;
 	}
@@ -184,7 +184,7 @@ static void create_answered(struct vmproc *p, const struct ap_reply *m)
 		unasked(p);
 		return;
 	}
-	loop_cancel(p->loop, EV_DEADLINE, DEADLINE_BOOT);
+	loop_cancel(p->loop, vmproc_kind(p, EV_DEADLINE), DEADLINE_BOOT);
 	if (m->code != 0) {
 		/* The agent's own words: callers match them, so without the console's. */
 		reply_to_err(m, &err);
@@ -271,6 +271,8 @@ static void request_done(struct vmproc *p, const struct vpending *asked, bool ok
 		timeline_mark("exec of the process");
 	} else if (asked->type == CTL_EXEC) {
 		vmproc_exec_answered(p, asked->proc, ok);
+	} else if (asked->type == CTL_PAUSE || asked->type == CTL_RESUME) {
+		vmproc_control_frozen(p, asked->type == CTL_PAUSE, ok);
 	}
 }
 
@@ -311,6 +313,13 @@ static void on_reply(void *ctx, uint32_t id, const struct ap_reply *m)
 		vmproc_netrole_answered(p, asked.net, m->code != 0 ? &err : NULL);
 		return;
 	}
+	if (asked.member != 0) {
+		if (m->code != 0) {
+			reply_to_err(m, &err);
+		}
+		vmproc_member_answered(p, asked.member, asked.id, m->code != 0 ? &err : NULL);
+		return;
+	}
 	request_done(p, &asked, m->code == 0);
 	if (asked.client < 0) {
 		return;
@@ -349,6 +358,11 @@ static void on_notify(void *ctx, const struct ap_notify *m)
 	}
 }
 
+static void on_left(void *ctx, const struct ap_left *m)
+{
+	vmproc_member_left(ctx, m);
+}
+
 static void on_lost(void *ctx, const char *reason)
 {
 	struct vmproc *p = ctx;
@@ -365,6 +379,7 @@ const struct agent_events *vmproc_agent_events(void)
 		.on_reply = on_reply,
 		.on_exit = on_exit_event,
 		.on_notify = on_notify,
+		.on_left = on_left,
 		.on_lost = on_lost,
 	};
 
@@ -377,7 +392,8 @@ static int kill_deadline_set(struct vmproc *p)
 	int rc = 0;
 
 	if (!p->killing) {
-		rc = loop_after(p->loop, EV_DEADLINE, DEADLINE_KILL, KILL_DEADLINE_MS);
+		rc = loop_after(p->loop, vmproc_kind(p, EV_DEADLINE), DEADLINE_KILL,
+				KILL_DEADLINE_MS);
 		p->killing = rc == 0;
 	}
 	return rc;

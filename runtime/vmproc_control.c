@@ -117,11 +117,48 @@ static int start(struct vmproc *p, int client, const struct ctl_request *req)
 	return rc;
 }
 
+/* In a VM with others in it a container is paused by the guest's kernel, and the others go on. */
+static int freeze(struct vmproc *p, int client, bool on)
+{
+	struct vpending *slot = vmproc_agent_pending(p, client, on ? CTL_PAUSE : CTL_RESUME);
+	uint8_t frame[64];
+	int rc;
+
+	p->freezing = true; /* the answer may be there when this returns */
+	rc = vmproc_agent_send(p, slot, frame,
+			       !slot ? -EAGAIN
+				     : ap_encode_empty(on ? AP_MSG_FREEZE : AP_MSG_THAW, slot->id,
+						       frame, sizeof(frame)));
+	if (rc < 0) {
+		p->freezing = false;
+	}
+	return rc;
+}
+
+void vmproc_control_frozen(struct vmproc *p, bool on, bool ok)
+{
+	p->freezing = false;
+	if (!ok || p->state == CTL_EXITED || p->frozen == on) {
+		return;
+	}
+	p->frozen = on;
+	if (on) {
+		p->before_pause = p->state;
+		p->state = CTL_PAUSED;
+	} else {
+		p->state = p->before_pause;
+	}
+}
+
 /* The vCPUs stand still between two instructions: the guest notices by its clock at most. */
 static int pause_asked(struct vmproc *p, int client)
 {
-	int rc = vm_pause(p->vm);
+	int rc;
 
+	if (p != p->machine || vmproc_member_any(p)) {
+		return freeze(p, client, true);
+	}
+	rc = vm_pause(p->vm);
 	if (rc == 0) {
 		p->before_pause = p->state;
 		p->state = CTL_PAUSED;
@@ -145,8 +182,12 @@ static int resume(struct vmproc *p)
 
 static int resume_asked(struct vmproc *p, int client)
 {
-	int rc = resume(p);
+	int rc;
 
+	if (p->frozen) {
+		return freeze(p, client, false);
+	}
+	rc = resume(p);
 	if (rc == 0) {
 		vmproc_control_answer(p, client, 0, "");
 	}
@@ -174,7 +215,8 @@ static int signal_asked(struct vmproc *p, int client, const struct ctl_request *
 		return rc;
 	}
 	rc = vmproc_agent_signal(p, 0, req->signo, req->all, client);
-	if (rc == 0 && p->state == CTL_PAUSED) {
+	/* What is frozen in the guest is killed as it is. */
+	if (rc == 0 && p->state == CTL_PAUSED && !p->frozen) {
 		rc = resume(p);
 	}
 	return rc;
@@ -245,6 +287,10 @@ static int serve(struct vmproc *p, int client, const struct ctl_request *req, in
 		return pause_asked(p, client);
 	case CTL_RESUME:
 		return resume_asked(p, client);
+	case CTL_MACHINE:
+		return vmproc_member_machine(p, client, err);
+	case CTL_JOIN:
+		return vmproc_member_join(p, client, req, fds, n_fds, err);
 	case CTL_PS:
 		ps(p, client);
 		return 0;
@@ -277,6 +323,12 @@ static void request_serve(struct vmproc *p, uint32_t slot, const struct ctl_requ
 		vmproc_control_answer(p, (int)slot, rc, refusal(p, req->type));
 		return;
 	}
+	/* Somebody asked, and didn't wait for the answer. */
+	if (p->freezing && (req->type == CTL_START || req->type == CTL_PAUSE ||
+			    req->type == CTL_RESUME || req->type == CTL_JOIN)) {
+		vmproc_control_answer(p, (int)slot, EBUSY, "container is being paused or resumed");
+		return;
+	}
 	rc = serve(p, (int)slot, req, fds, n_fds, &err);
 	if (rc < 0) {
 		vmproc_control_answer(p, (int)slot, rc,
@@ -301,7 +353,7 @@ void vmproc_control_event(struct vmproc *p, uint32_t slot)
 		return;
 	}
 	if (n <= 0 || c->waiting || ctl_parse(msg, (size_t)n, &req) < 0 ||
-	    (n_fds > 0 && req.type != CTL_EXEC)) {
+	    (n_fds > 0 && req.type != CTL_EXEC && req.type != CTL_JOIN)) {
 		vmproc_agent_forget(p, (int)slot);
 		vmproc_netrole_forget(p, (int)slot);
 		client_close(p, c);
@@ -321,7 +373,8 @@ void vmproc_control_accept(struct vmproc *p)
 		return; /* the client gave up, or we are out of fds: it sees the reset */
 	}
 	for (uint32_t i = 0; i < VMPROC_MAX_CLIENTS; i++) {
-		if (p->clients[i].fd < 0 && loop_add(p->loop, fd, EPOLLIN, EV_CLIENT, i) == 0) {
+		if (p->clients[i].fd < 0 &&
+		    loop_add(p->loop, fd, EPOLLIN, vmproc_kind(p, EV_CLIENT), i) == 0) {
 			p->clients[i] = (struct vclient){.fd = fd};
 			return;
 		}

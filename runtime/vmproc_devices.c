@@ -52,8 +52,6 @@ struct vmproc_devices {
 	struct virtio_balloon *balloon;
 	struct virtio_dev *list[DEV_MAX];
 	int slot[DEV_MAX];
-	pthread_mutex_t fs_lock; /* one question at a time: vCPUs ask, and the loop */
-	bool fs_late; /* the fs process owes an answer, which would be taken for the next one */
 };
 
 /* Ask the fs process and wait: the guest's register write waits for it, too.
@@ -64,7 +62,7 @@ static int fs_ask_locked(struct vmproc *p, const struct fs_queue_msg *m)
 	int32_t answer;
 	int rc;
 
-	if (p->dev->fs_late ||
+	if (p->fs_late ||
 	    send(p->plan->fs_fd, m, sizeof(*m), MSG_NOSIGNAL) != (ssize_t)sizeof(*m)) {
 		return -EPIPE;
 	}
@@ -72,7 +70,7 @@ static int fs_ask_locked(struct vmproc *p, const struct fs_queue_msg *m)
 		rc = poll(&pfd, 1, FS_ANSWER_TIMEOUT_MS);
 	} while (rc < 0 && errno == EINTR);
 	if (rc <= 0) {
-		p->dev->fs_late = true;
+		p->fs_late = true;
 		return -ETIMEDOUT;
 	}
 	if (recv(p->plan->fs_fd, &answer, sizeof(answer), MSG_DONTWAIT) !=
@@ -87,15 +85,17 @@ static int fs_ask(struct vmproc *p, const struct fs_queue_msg *m)
 {
 	int rc;
 
-	(void)pthread_mutex_lock(&p->dev->fs_lock); /* can't fail for a plain mutex */
+	(void)pthread_mutex_lock(&p->fs_lock); /* can't fail for a plain mutex */
 	rc = fs_ask_locked(p, m);
-	(void)pthread_mutex_unlock(&p->dev->fs_lock);
+	(void)pthread_mutex_unlock(&p->fs_lock);
 	return rc;
 }
 
 static int fs_start(void *ctx, const struct virtq_layout *l, unsigned n_queues, uint64_t features)
 {
-	struct fs_queue_msg m = {.op = FS_OP_START, .n_queues = n_queues, .features = features};
+	const struct vmproc *p = ctx;
+	struct fs_queue_msg m = {
+		.op = FS_OP_START, .n_queues = n_queues, .number = p->number, .features = features};
 
 	if (n_queues > FS_QUEUES) {
 		return -EINVAL;
@@ -110,6 +110,11 @@ static void fs_stop(void *ctx)
 
 	/* On failure the fs process is dead, which ends the VM by itself. */
 	(void)fs_ask(ctx, &m);
+}
+
+struct virtio_fs_backend vmproc_fs_backend(struct vmproc *p)
+{
+	return (struct virtio_fs_backend){.start = fs_start, .stop = fs_stop, .ctx = p};
 }
 
 int vmproc_devices_freeze_root(struct vmproc *p)
@@ -131,13 +136,21 @@ static void rng_want_timer(void *ctx, unsigned ms)
 static int on_connect(void *ctx, uint32_t port, struct vsock_conn *conn,
 		      const struct vsock_endpoint **ep, void **ep_ctx)
 {
-	struct vmproc *p = ctx;
+	struct vmproc *first = ctx;
+	struct vmproc *p;
 
 	if (port == AP_PORT_CONTROL) {
-		return agent_client_accept(p->agent, conn, ep, ep_ctx);
+		return agent_client_accept(first->agent, conn, ep, ep_ctx);
 	}
 	if (port == AP_PORT_DNS) {
-		return dns_relay_accept(&p->dns, conn, ep, ep_ctx);
+		return dns_relay_accept(&first->dns, conn, ep, ep_ctx);
+	}
+	p = vmproc_member_of_port(first, port);
+	if (!p) {
+		return -ECONNREFUSED;
+	}
+	if (vmproc_member_is_control(p, port)) {
+		return agent_client_accept(p->agent, conn, ep, ep_ctx);
 	}
 	if (vmproc_accept_has_port(p, port)) {
 		return vmproc_accept_connect(p, port, conn, ep, ep_ctx);
@@ -151,8 +164,8 @@ static int create_all(struct vmproc *p, struct vmproc_devices *d)
 	const struct virtio_fs_config fs_cfg = {
 		.tag = "volt",
 		.n_request_queues = FS_QUEUES - 1,
-		.backend = {.start = fs_start, .stop = fs_stop, .ctx = p},
-		.irq_status = p->plan->wires.irq_status,
+		.backend = vmproc_fs_backend(p),
+		.irq_status = fs_irq_status(&p->plan->wires, 0),
 	};
 	int rc;
 
@@ -176,7 +189,7 @@ static int create_all(struct vmproc *p, struct vmproc_devices *d)
 }
 
 /* The fs process got these before the fork. */
-static void fs_wires_take(const struct fs_wires *wires, struct virtio_dev *dev)
+void vmproc_fs_wires(const struct fs_wires *wires, struct virtio_dev *dev)
 {
 	dev->irq_fd = wires->irq_fd;
 	for (unsigned q = 0; q < FS_QUEUES; q++) {
@@ -210,7 +223,7 @@ static int wire_one(struct vmproc *p, unsigned i)
 
 int vmproc_devices_create(struct vmproc *p, struct vr_err *err)
 {
-	struct vmproc_devices *d = calloc(1, sizeof(*d)); /* zeros are a plain mutex */
+	struct vmproc_devices *d = calloc(1, sizeof(*d));
 	int rc = d ? create_all(p, d) : -ENOMEM;
 
 	p->dev = d;
@@ -222,7 +235,7 @@ int vmproc_devices_create(struct vmproc *p, struct vr_err *err)
 	d->list[DEV_FS] = virtio_fs_dev(d->fs);
 	d->list[DEV_RNG] = virtio_rng_dev(d->rng);
 	d->list[DEV_BALLOON] = virtio_balloon_dev(d->balloon);
-	fs_wires_take(&p->plan->wires, d->list[DEV_FS]);
+	vmproc_fs_wires(&p->plan->wires, d->list[DEV_FS]);
 	for (unsigned i = 0; rc == 0 && i < DEV_MAX; i++) {
 		rc = wire_one(p, i);
 	}

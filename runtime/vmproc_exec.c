@@ -26,20 +26,22 @@ struct work {
 };
 
 /* Syscalls: fstat, newfstatat, read (role vmm) */
-static int frame_read(int fd, struct work *w)
+ssize_t vmproc_exec_read(int fd, void *buf)
 {
 	struct stat st;
-	ssize_t n;
 
 	/* Reading anything else could block. */
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > (off_t)AP_FRAME_MAX) {
 		return -EPROTO;
 	}
-	n = vr_read_full(fd, w->payload, sizeof(w->payload));
-	if (n < 0) {
-		return (int)n;
-	}
-	return ap_decode_exec(w->payload, (size_t)n, &w->exec);
+	return vr_read_full(fd, buf, AP_FRAME_MAX);
+}
+
+static int frame_read(int fd, struct work *w)
+{
+	ssize_t n = vmproc_exec_read(fd, w->payload);
+
+	return n < 0 ? (int)n : ap_decode_exec(w->payload, (size_t)n, &w->exec);
 }
 
 static size_t n_stdio(const struct ctl_request *req)
@@ -47,8 +49,7 @@ static size_t n_stdio(const struct ctl_request *req)
 	return req->terminal ? 2 : 3;
 }
 
-/* Those to pass, as @plan says. Return: 0, -EPROTO when they are not as many */
-static int passed(const struct ap_process *plan, const int *fds, size_t n, struct passfds *out)
+int vmproc_exec_passed(const struct ap_process *plan, const int *fds, size_t n, struct passfds *out)
 {
 	*out = (struct passfds){.n = plan->n_fds};
 	for (uint32_t i = 0; i < plan->n_fds; i++) {
@@ -123,7 +124,7 @@ int vmproc_exec(struct vmproc *p, int client, const struct ctl_request *req, int
 	if (((w->exec.process.flags & AP_P_TTY) != 0) != req->terminal) {
 		return vr_err_set(err, EPROTO, "exec: a terminal for a process without one");
 	}
-	if (passed(&w->exec.process, fds + n_fixed, n_fds - n_fixed, &pass) < 0) {
+	if (vmproc_exec_passed(&w->exec.process, fds + n_fixed, n_fds - n_fixed, &pass) < 0) {
 		return vr_err_set(err, EPROTO, "exec: wrong number of descriptors");
 	}
 	for (unsigned i = 0; !req->terminal && i < VMPROC_STREAMS; i++) {
@@ -139,7 +140,8 @@ int vmproc_exec(struct vmproc *p, int client, const struct ctl_request *req, int
 				  "at once",
 				  VMPROC_MAX_PROCS - 1);
 	}
-	rc = loop_add(p->loop, v->shim_fd, EPOLLIN, EV_SHIM, (uint32_t)(v - p->procs));
+	rc = loop_add(p->loop, v->shim_fd, EPOLLIN, vmproc_kind(p, EV_SHIM),
+		      (uint32_t)(v - p->procs));
 	if (rc == 0) {
 		rc = proc_send(p, client, v, w);
 	}

@@ -12,6 +12,7 @@
  *   vmproc_procs.c   guest processes, their streams and shims
  *   vmproc_exec.c    more of them, asked for by `exec`
  *   vmproc_accept.c  connections to listening sockets they were passed
+ *   vmproc_member.c  further containers in the same VM
  *
  * Threads: the loop thread owns all of it. vCPU threads touch devices only,
  *          through the device locks.
@@ -19,6 +20,7 @@
 #ifndef VOLT_VMPROC_INTERNAL_H
 #define VOLT_VMPROC_INTERNAL_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -59,9 +61,10 @@ enum vmproc_event {
 	EV_ACCEPT,	 /* slot of a listening socket */
 	EV_LINK,	 /* slot of an accepted connection << 1 | write side */
 	EV_LINK_ATTACH,	 /* slot of an accepted connection */
+	EV_MEMBER,	 /* a container that joined has ended: enum vmproc_member_work */
 	EV_COUNT,
 };
-_Static_assert(EV_COUNT <= LOOP_MAX_KINDS, "too many kinds of events");
+_Static_assert(EV_COUNT *(AP_MEMBERS_MAX + 1) <= LOOP_MAX_KINDS, "too many kinds of events");
 
 enum vmproc_deadline {
 	DEADLINE_BOOT,	/* the agent must have said hello and prepared the container */
@@ -121,6 +124,7 @@ struct vpending {
 	uint32_t proc;	    /* CTL_EXEC: process id */
 	uint32_t net;	    /* number of a NET of vmproc_netrole.c, 0 for all else */
 	uint32_t link;	    /* 1 + slot of a connection of vmproc_accept.c, 0 for all else */
+	uint32_t member;    /* number of a container that joins, 0 for all else */
 };
 
 struct vmproc_devices;
@@ -129,9 +133,22 @@ struct cmdline;
 struct vmproc_nets;
 struct vmproc_netrole;
 struct vmproc_accepts;
+struct vmproc_members;
 
+/**
+ * struct vmproc - a container, and with the first one its VM
+ *
+ * Those that join (vmproc_member.c) have a struct of their own that borrows the VM's parts; what is
+ * about networks, disks and name servers is the first one's.
+ *
+ * @machine: the first container; itself for that one
+ * @number:  as the agent of the first one knows it; 0 is the first one
+ */
 struct vmproc {
 	const struct vmm_plan *plan;
+	struct vmproc *machine;
+	unsigned number;
+	struct vmproc_members *members; /* of the first one: NULL while nobody joined */
 	struct loop *loop;
 	struct gmem *mem;
 	struct vm *vm;
@@ -145,11 +162,16 @@ struct vmproc {
 	struct dns_relay dns;
 	enum ctl_state state;
 	enum ctl_state before_pause;
-	bool go;	       /* `create` lets the guest prepare the container */
-	bool greeted;	       /* the agent said hello */
-	bool committed;	       /* `create` finished; from now on the VM lives by itself */
-	bool ending;	       /* loop_stop() was called */
-	bool killing;	       /* DEADLINE_KILL is set */
+	bool go;	/* `create` lets the guest prepare the container */
+	bool greeted;	/* the agent said hello */
+	bool committed; /* `create` finished; from now on the VM lives by itself */
+	bool ending;	/* loop_stop() was called */
+	bool killing;	/* DEADLINE_KILL is set */
+	bool frozen;	/* paused in the guest, while the VM runs */
+	bool freezing;	/* the agent has not answered FREEZE or THAW yet */
+	pthread_mutex_t
+		fs_lock; /* one question to the fs process at a time: vCPUs ask, and the loop */
+	bool fs_late;	 /* it owes an answer, which would be taken for the next one */
 	uint32_t n_configures; /* requests of this kind that the agent has not answered yet */
 	uint32_t n_nets;       /* the same for NET */
 	uint32_t next_request;
@@ -158,6 +180,12 @@ struct vmproc {
 	struct vclient clients[VMPROC_MAX_CLIENTS];
 	struct vpending pending[VMPROC_MAX_PENDING];
 };
+
+/** vmproc_kind() - the loop's number for @kind of this container: each has its own */
+static inline unsigned vmproc_kind(const struct vmproc *p, enum vmproc_event kind)
+{
+	return p->number * EV_COUNT + kind;
+}
 
 /* vmproc.c */
 /** vmproc_end() - tell all shims: init's @status, the others were killed; leave the loop */
@@ -168,6 +196,42 @@ void vmproc_kill(struct vmproc *p);
 void vmproc_refuse(struct vmproc *p, const struct vr_err *err);
 /** vmproc_fail() - vmproc_refuse() with a sentence that gets the guest's last words added */
 void vmproc_fail(struct vmproc *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/** vmproc_handlers() - who handles the container's events; before anything is watched. !@on: nobody */
+void vmproc_handlers(struct vmproc *p, bool on);
+/** vmproc_watch() - the container's peers and verbs, and the time it may take to get ready */
+int vmproc_watch(struct vmproc *p) __attribute__((warn_unused_result));
+
+/* vmproc_member.c */
+/** vmproc_member() - the container with this number in @first's VM, 0 for itself; or NULL */
+struct vmproc *vmproc_member(struct vmproc *first, unsigned number);
+/** vmproc_member_of_port() - whose is what connects to this port? NULL: nobody's */
+struct vmproc *vmproc_member_of_port(struct vmproc *first, uint32_t port);
+/** vmproc_member_is_control() - is it where the agent of @p, which joined, connects to? */
+bool vmproc_member_is_control(const struct vmproc *p, uint32_t port);
+/** vmproc_member_any() - has another container joined that is still there? */
+bool vmproc_member_any(struct vmproc *first);
+/** vmproc_member_machine() - serve CTL_MACHINE. Return: 0 (answered), or -errno with @err */
+int vmproc_member_machine(struct vmproc *p, int client, struct vr_err *err)
+	__attribute__((warn_unused_result));
+/**
+ * vmproc_member_join() - serve CTL_JOIN
+ * @fds: as in enum ctl_join_fd; those taken over are set to -1
+ *
+ * Return: 0 (answered), or -errno with @err.
+ */
+int vmproc_member_join(struct vmproc *p, int client, const struct ctl_request *req, int *fds,
+		       size_t n_fds, struct vr_err *err) __attribute__((warn_unused_result));
+/** vmproc_member_answered() - the agent's answer to JOIN number @id; from a callback of the vsock */
+void vmproc_member_answered(struct vmproc *first, unsigned number, uint32_t id,
+			    const struct vr_err *err);
+/** vmproc_member_left() - its agent has ended; from a callback of the vsock */
+void vmproc_member_left(struct vmproc *first, const struct ap_left *m);
+/** vmproc_member_ended() - all have been told of the end of @p: let go of it, soon */
+void vmproc_member_ended(struct vmproc *p);
+/** vmproc_member_work() - EV_MEMBER */
+void vmproc_member_work(struct vmproc *p, uint32_t index);
+/** vmproc_members_destroy() - after the devices */
+void vmproc_members_destroy(struct vmproc *first);
 
 /* vmproc_devices.c */
 int vmproc_devices_create(struct vmproc *p, struct vr_err *err) __attribute__((warn_unused_result));
@@ -187,6 +251,10 @@ void vmproc_disks_kick(struct vmproc *p, uint32_t index);
 void vmproc_disks_destroy(struct vmproc *p);
 
 /* vmproc_devices.c again */
+/** vmproc_fs_backend() - who serves the queues of this container's virtio-fs device */
+struct virtio_fs_backend vmproc_fs_backend(struct vmproc *p);
+/** vmproc_fs_wires() - give the device the eventfds that the fs process has */
+void vmproc_fs_wires(const struct fs_wires *wires, struct virtio_dev *dev);
 /** vmproc_devices_freeze_root() - the file server lets nothing in the root be changed any more */
 int vmproc_devices_freeze_root(struct vmproc *p) __attribute__((warn_unused_result));
 void vmproc_devices_kick(struct vmproc *p, uint32_t index);
@@ -219,6 +287,8 @@ int vmproc_net_add(struct vmproc *p, uint32_t slot, const struct net_if *nif)
 	__attribute__((warn_unused_result));
 /** vmproc_net_remove() - one less; a slot without a device is fine */
 void vmproc_net_remove(struct vmproc *p, uint32_t slot);
+/** vmproc_net_place() - the VM's slot for slot @slot of networks. Return: it, or -EINVAL */
+int vmproc_net_place(const struct vmproc *p, uint32_t slot) __attribute__((warn_unused_result));
 /** vmproc_net_slots() - those with a device, a bit each */
 uint32_t vmproc_net_slots(const struct vmproc *p);
 void vmproc_net_destroy(struct vmproc *p);
@@ -245,6 +315,8 @@ void vmproc_netrole_answered(struct vmproc *p, uint32_t net, const struct vr_err
  */
 int vmproc_netrole_start(struct vmproc *p, int client, const void *state, size_t len)
 	__attribute__((warn_unused_result));
+/** vmproc_netrole_slot() - a slot for networks has another device, or none any more */
+void vmproc_netrole_slot(const struct vmproc *p, uint32_t slot, bool taken);
 /** vmproc_netrole_forget() - @client is gone, what it asked for goes on */
 void vmproc_netrole_forget(struct vmproc *p, int client);
 void vmproc_netrole_destroy(struct vmproc *p);
@@ -286,6 +358,8 @@ void vmproc_agent_forget(struct vmproc *p, int client);
 /** vmproc_control_start() - CTL_START, now. @state: as above. Return: 0 or -errno */
 int vmproc_control_start(struct vmproc *p, int client, const void *state, size_t len)
 	__attribute__((warn_unused_result));
+/** vmproc_control_frozen() - the agent's answer to FREEZE (@on) or THAW */
+void vmproc_control_frozen(struct vmproc *p, bool on, bool ok);
 void vmproc_control_accept(struct vmproc *p);
 void vmproc_control_event(struct vmproc *p, uint32_t slot);
 void vmproc_control_answer(struct vmproc *p, int client, int code, const char *msg);
@@ -318,6 +392,8 @@ void vmproc_procs_tell(struct vmproc *p, struct vproc *v, uint8_t status, const 
 /** vmproc_procs_defer() - do @work from the loop, without locks */
 void vmproc_procs_defer(struct vmproc *p, struct vproc *v, enum vmproc_proc_work work);
 void vmproc_procs_work(struct vmproc *p, uint32_t index);
+/** vmproc_procs_has_port() - is it one of a process's streams? */
+bool vmproc_procs_has_port(const struct vmproc *p, uint32_t port);
 int vmproc_procs_accept(struct vmproc *p, uint32_t port, struct vsock_conn *conn,
 			const struct vsock_endpoint **ep, void **ep_ctx);
 void vmproc_procs_attach(struct vmproc *p, uint32_t index);
@@ -329,6 +405,16 @@ void vmproc_procs_exited(struct vmproc *p, const struct ap_exit *m);
 void vmproc_procs_abandon(struct vmproc *p);
 
 /* vmproc_exec.c */
+/**
+ * vmproc_exec_read() - the payload of a request that a client has encoded
+ * @buf: AP_FRAME_MAX bytes
+ *
+ * Return: bytes, or -errno.
+ */
+ssize_t vmproc_exec_read(int fd, void *buf) __attribute__((warn_unused_result));
+/** vmproc_exec_passed() - @fds, to pass as @plan says. Return: 0, -EPROTO when they are not as many */
+int vmproc_exec_passed(const struct ap_process *plan, const int *fds, size_t n, struct passfds *out)
+	__attribute__((warn_unused_result));
 /**
  * vmproc_exec() - serve CTL_EXEC
  * @fds:   as in enum ctl_exec_fd; those taken over are set to -1
@@ -368,6 +454,8 @@ int vmproc_accept_connect(struct vmproc *p, uint32_t port, struct vsock_conn *co
 			  const struct vsock_endpoint **ep, void **ep_ctx);
 /** vmproc_accept_answered() - the agent passes connection @link on, or not; the vsock lock is held */
 void vmproc_accept_answered(struct vmproc *p, uint32_t link, bool ok);
+/** vmproc_accept_abandon() - close all, lose what was not written yet; the vsock lock is held */
+void vmproc_accept_abandon(struct vmproc *p);
 /** vmproc_accept_destroy() - before the vsock goes */
 void vmproc_accept_destroy(struct vmproc *p);
 

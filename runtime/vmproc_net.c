@@ -138,7 +138,12 @@ static int device_add(struct vmproc *p, unsigned i, const struct net_if *nif)
 		return rc;
 	}
 	rc = vm_plug(p->vm, (unsigned)p->nets->slot[i], virtio_net_dev(n->dev));
-	rc = rc < 0 ? rc : watch_kicks(p, i);
+	if (rc < 0) { /* what is there may be another one's */
+		virtio_net_destroy(n->dev);
+		n->dev = NULL;
+		return rc;
+	}
+	rc = watch_kicks(p, i);
 	if (rc < 0) {
 		device_destroy(p, i);
 	}
@@ -181,6 +186,11 @@ int vmproc_net_add(struct vmproc *p, uint32_t slot, const struct net_if *nif)
 		return -EINVAL;
 	}
 	return p->nets->v[slot].dev ? -EBUSY : device_add(p, slot, nif);
+}
+
+int vmproc_net_place(const struct vmproc *p, uint32_t slot)
+{
+	return slot < p->nets->n ? p->nets->slot[slot] : -EINVAL;
 }
 
 static void close_fds(struct net_if *nif)

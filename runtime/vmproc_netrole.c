@@ -90,6 +90,14 @@ static int tell(const struct vmproc *p, uint32_t op, uint32_t arg)
 											: -EPIPE;
 }
 
+void vmproc_netrole_slot(const struct vmproc *p, uint32_t slot, bool taken)
+{
+	if (p->netrole) {
+		/* its end is noticed elsewhere */
+		(void)tell(p, taken ? NET_OP_TAKEN : NET_OP_RELEASED, slot);
+	}
+}
+
 /* Something that takes locks of the vsock, when nobody has them. */
 static void defer(struct vmproc *p)
 {

@@ -117,7 +117,8 @@ static int proc_init(struct vmproc *p, uint32_t slot, bool tty, const int *rfd, 
 		if (!stream) {
 			continue;
 		}
-		stream_init(stream, p->loop, p->vsock, EV_STREAM, stream_index(slot, s),
+		stream_init(stream, p->loop, p->vsock, vmproc_kind(p, EV_STREAM),
+			    stream_index(slot, s),
 			    s < VMPROC_STREAMS ? rfd[s]
 			    : listens	       ? -1
 					       : fds->rfd[i],
@@ -179,10 +180,7 @@ int vmproc_procs_port(struct vmproc *p, uint32_t *out)
 		if (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits)) {
 			return -EIO;
 		}
-		taken = vmproc_accept_has_port(p, AP_PORT_STDIO(bits));
-		for (uint32_t slot = 0; slot < VMPROC_MAX_PROCS; slot++) {
-			taken |= p->procs[slot].used && p->procs[slot].port == AP_PORT_STDIO(bits);
-		}
+		taken = vmproc_member_of_port(p->machine, AP_PORT_STDIO(bits)) != NULL;
 	} while (taken); /* ends: there are fewer processes than ports */
 	*out = AP_PORT_STDIO(bits);
 	return 0;
@@ -237,13 +235,13 @@ void vmproc_procs_release(struct vmproc *p, struct vproc *v)
 		if (stream) {
 			stream->drained = NULL;
 			stream_abandon(stream);
-			loop_cancel(p->loop, EV_ATTACH, stream_index(slot, s));
+			loop_cancel(p->loop, vmproc_kind(p, EV_ATTACH), stream_index(slot, s));
 		}
 	}
 	vmproc_accept_end(p, v->id); /* an exec that never came to run has listeners, too */
 	vsock_unlock(p->vsock);
-	loop_cancel(p->loop, EV_PROC, slot << 1 | PROC_WORK_OVER);
-	loop_cancel(p->loop, EV_PROC, slot << 1 | PROC_WORK_RESIZE);
+	loop_cancel(p->loop, vmproc_kind(p, EV_PROC), slot << 1 | PROC_WORK_OVER);
+	loop_cancel(p->loop, vmproc_kind(p, EV_PROC), slot << 1 | PROC_WORK_RESIZE);
 	if (v->shim_fd >= 0) {
 		loop_del(p->loop, v->shim_fd);
 		vr_close_reset(&v->shim_fd);
@@ -256,7 +254,7 @@ void vmproc_procs_release(struct vmproc *p, struct vproc *v)
 
 void vmproc_procs_defer(struct vmproc *p, struct vproc *v, enum vmproc_proc_work work)
 {
-	if (loop_after(p->loop, EV_PROC, slot_of(v) << 1 | work, 0) < 0) {
+	if (loop_after(p->loop, vmproc_kind(p, EV_PROC), slot_of(v) << 1 | work, 0) < 0) {
 		vmproc_fail(p, "out of memory"); /* a process whose end nobody hears of */
 	}
 }
@@ -287,8 +285,8 @@ static void work_over(struct vmproc *p, struct vproc *v)
 	if (!init->exited || !all_drained(init)) {
 		return;
 	}
-	if (!execs_left(p) || (v == init && loop_after(p->loop, EV_DEADLINE, DEADLINE_DRAIN,
-						       DRAIN_DEADLINE_MS) < 0)) {
+	if (!execs_left(p) || (v == init && loop_after(p->loop, vmproc_kind(p, EV_DEADLINE),
+						       DEADLINE_DRAIN, DRAIN_DEADLINE_MS) < 0)) {
 		vmproc_end(p, init->status);
 	}
 }
@@ -329,6 +327,16 @@ void vmproc_procs_work(struct vmproc *p, uint32_t index)
 	}
 }
 
+bool vmproc_procs_has_port(const struct vmproc *p, uint32_t port)
+{
+	for (uint32_t slot = 0; slot < VMPROC_MAX_PROCS; slot++) {
+		if (p->procs[slot].used && p->procs[slot].port == port - port % AP_STREAMS) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int vmproc_procs_accept(struct vmproc *p, uint32_t port, struct vsock_conn *conn,
 			const struct vsock_endpoint **ep, void **ep_ctx)
 {
@@ -343,7 +351,7 @@ int vmproc_procs_accept(struct vmproc *p, uint32_t port, struct vsock_conn *conn
 			continue;
 		}
 		/* Bytes may flow only once the vsock has told the guest of the connection. */
-		if (loop_after(p->loop, EV_ATTACH, stream_index(slot, s), 0) < 0) {
+		if (loop_after(p->loop, vmproc_kind(p, EV_ATTACH), stream_index(slot, s), 0) < 0) {
 			return -ENOMEM;
 		}
 		stream->attached = true;

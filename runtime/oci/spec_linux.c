@@ -11,9 +11,11 @@
 static const struct oci_field namespace_fields[] = {
 	OCI_F_ENUM(struct oci_namespace, type, "type", oci_namespace_names, "namespace", REQUIRED,
 		   BOTH),
-	OCI_F_STR(struct oci_namespace, path, "path", HOST,
-		  NOTE("the shim joins network, ipc, uts and cgroup; of pid, mount and time only "
-		       "the type is checked, the guest makes its own")),
+	OCI_F_STR(
+		struct oci_namespace, path, "path", HOST,
+		NOTE("the shim joins network, ipc, uts and cgroup; of pid, mount and time only "
+		     "the type is checked, the guest makes its own. The network of a "
+		     "container that runs: in that one's VM, with those of its pid, ipc and uts")),
 };
 
 static int namespace_finish(struct oci_loader *l, const struct json *j, void *obj)

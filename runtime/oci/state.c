@@ -54,6 +54,7 @@ static const struct oci_field state_fields[] = {
 	OCI_F_STR(struct state_file, boot_id, "bootId", REQUIRED),
 	OCI_F_STR(struct state_file, s.bundle, "bundle", REQUIRED),
 	OCI_F_STR(struct state_file, s.rootfs, "rootfs", .note = NULL),
+	OCI_F_STR(struct state_file, s.machine, "machine", .note = NULL),
 	OCI_F_KVS(struct state_file, s.annotations, "annotations", .note = NULL),
 	OCI_F_INLINE(struct state_file, s.creator, "creator", proc_type, struct oci_proc, REQUIRED),
 	OCI_F_INLINE(struct state_file, s.shim, "shim", proc_type, struct oci_proc, REQUIRED),
@@ -177,6 +178,7 @@ static void gen_file(struct json_gen *g, const struct oci_state *s)
 	json_gen_kv_str(g, "status", oci_status_name(s->status));
 	json_gen_kv_str(g, "bundle", s->bundle);
 	json_gen_kv_str(g, "rootfs", s->rootfs);
+	json_gen_kv_str(g, "machine", s->machine);
 	json_gen_kv_str(g, "created", s->created);
 	json_gen_kv_str(g, "owner", s->owner);
 	json_gen_kv_str(g, "bootId", s->boot_id);

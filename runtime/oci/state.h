@@ -64,7 +64,7 @@ struct json_doc;
  * @owner:          name or number of the user that ran create
  * @creator:        the create command, while @status is OCI_CREATING
  * @shim:           the process callers know
- * @net:            pid 0 for a pod's sandbox
+ * @machine:        id of the container whose VM it is in, or NULL: its own. There is no vmm and no net then
  * @systemd_cgroup: the cgroup is a systemd scope
  * @cgroup_path:    cgroup of the roles, relative to the hierarchy, or NULL
  * @cgroup_scope:   systemd unit, or NULL
@@ -80,6 +80,7 @@ struct oci_state {
 	char id[OCI_ID_MAX + 1];
 	const char *bundle;
 	const char *rootfs;
+	const char *machine;
 	char created[64];
 	char owner[64];
 	struct oci_kvs annotations;

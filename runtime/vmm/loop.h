@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#define LOOP_MAX_KINDS 32u
+#define LOOP_MAX_KINDS 128u
 
 struct loop;
 

@@ -106,7 +106,7 @@ teardown() {
 	pod rm r1
 }
 
-@test "pods: containers with namespaces of an infra container run, each in its own VM" {
+@test "pods: containers with namespaces of an infra container run, in its VM" {
 	: > "$BATS_TEST_TMPDIR/podman.used"
 	pod pod create --name p1 --infra-image localhost/busybox --infra-command "sleep 1000"
 	pod run -d --pod p1 --name c1 localhost/busybox sh -c 'echo in pod; sleep 1000'

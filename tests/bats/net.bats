@@ -184,7 +184,8 @@ answers() {
 	start_in "$BATS_TEST_TMPDIR/b1" c1
 	ip -n n1 -brief link | grep -q ^volt0
 	bundle_in "$BATS_TEST_TMPDIR/b2" n1 true
-	say_run volt run --bundle "$BATS_TEST_TMPDIR/b2" c2 < /dev/null
+	mkdir -m 700 "$BATS_TEST_TMPDIR/other"
+	say_run "$VOLT" --root "$BATS_TEST_TMPDIR/other" run --bundle "$BATS_TEST_TMPDIR/b2" c2 < /dev/null
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"belongs to another VM already (its tap is 'volt0')"* ]]
 	tc -n n1 qdisc show dev eth0 | grep -q ingress # the first one's is still there
@@ -623,7 +624,7 @@ one_tap() {
 	cat "$B/rootfs/addr" "$B/rootfs/route"
 	grep -q "inet 10.9.4.2/24.*eth0" "$B/rootfs/addr"
 	grep -q "^default via 10.9.4.1 dev eth0" "$B/rootfs/route"
-	[ "$(volt state c1 | gojq '.annotations["dev.volt.reason"]')" = null ]
+	[ "$(volt state c1 | gojq '."dev.volt.reason"')" = null ]
 	volt delete c1
 }
 

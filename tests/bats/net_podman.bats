@@ -117,17 +117,27 @@ has_no_address() {
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"a virtual machine can't use the host's network"* ]]
 	serve c1 --network podman
-	say_run pod run --rm --network container:c1 localhost/busybox true
-	[ "$status" -ne 0 ]
-	[[ "$output" == *"belongs to another VM"* ]]
-	wait_for 60 answers "$(address_of c1)" 7000 # c1 did not notice
+	wait_for 60 answers "$(address_of c1)" 7000
+	say_run pod run --rm --network container:c1 -v "$PROBE:/netprobe:ro" localhost/busybox /netprobe tcp 127.0.0.1 7000 100000
+	[ "$status" -eq 0 ]
+	answers "$(address_of c1)" 7000
 }
 
-@test "a pod's network is its first container's, not the one's that holds it" {
+@test "a pod: its containers have one network, and end one by one" {
 	pod pod create --name p1 --network podman
 	serve c1 --pod p1
 	infra=$(podman pod inspect p1 | gojq -r .InfraContainerID)
 	wait_for 60 answers "$(address_of "$infra")" 7000
+	[ "$(pgrep -c -f '^volt-vmm: ')" -eq 1 ]
+	say_run pod run --rm --pod p1 -v "$PROBE:/netprobe:ro" localhost/busybox /netprobe tcp 127.0.0.1 7000 100000
+	[ "$status" -eq 0 ]
+	pod run -d --name c2 --pod p1 localhost/busybox sleep 1000
+	pod rm -f -t 0 c1
+	[ "$(pod exec c2 echo on)" = on ]
+	[ "$(pod exec c2 hostname)" = p1 ]
+	pod pod stop -t 0 p1
+	pod pod start p1
+	wait_for 60 answers "$(address_of "$infra")" 7000 || [ "$(pod exec c2 echo on)" = on ]
 	pod pod rm -f -t 0 p1
 }
 

@@ -20,7 +20,7 @@ struct rig {
 	struct vsg *guest;
 	struct agent_client *a;
 	uint32_t got_bytes;
-	unsigned n_hello, n_reply, n_exit, n_notify, n_lost;
+	unsigned n_hello, n_reply, n_exit, n_notify, n_left, n_lost;
 	char release[64];
 	uint32_t reply_id, reply_code;
 	char reply_text[64];
@@ -71,6 +71,15 @@ static void on_exit_(void *ctx, const struct ap_exit *m)
 	r->exit_status = m->status;
 }
 
+static void on_left(void *ctx, const struct ap_left *m)
+{
+	struct rig *r = ctx;
+
+	r->n_left++;
+	assert_int_equal(m->number, 3);
+	assert_int_equal(m->status, 137);
+}
+
 static void on_lost(void *ctx, const char *reason)
 {
 	struct rig *r = ctx;
@@ -95,6 +104,7 @@ static int rig_up(void **state)
 		.on_reply = on_reply,
 		.on_exit = on_exit_,
 		.on_notify = on_notify,
+		.on_left = on_left,
 		.on_lost = on_lost,
 	};
 	struct rig *r = calloc(1, sizeof(*r));
@@ -191,6 +201,15 @@ static size_t notifies(uint8_t *buf)
 	return (size_t)n;
 }
 
+static size_t leaves(uint8_t *buf)
+{
+	const struct ap_left m = {.number = 3, .status = 137};
+	long n = ap_encode_left(&m, buf, SMALL);
+
+	assert_true(n > 0);
+	return (size_t)n;
+}
+
 static void greet(struct rig *r)
 {
 	uint8_t b[SMALL];
@@ -224,11 +243,30 @@ static void a_whole_conversation(void **state)
 	assert_string_equal(r->reply_text, "exec: no such file");
 	says(r, b, notifies(b));
 	assert_int_equal(r->n_notify, 1);
+	says(r, b, leaves(b));
+	assert_int_equal(r->n_left, 1);
 	says(r, b, ended(b, 42));
 	assert_int_equal(r->n_exit, 1);
 	assert_int_equal(r->exit_status, 42);
 	assert_int_equal(r->n_lost, 0);
 	assert_true(agent_client_connected(r->a));
+}
+
+/* Whoever is done with a conversation isn't told of its end. */
+static void a_dropped_one_is_silent(void **state)
+{
+	struct rig *r = *state;
+	uint8_t b[SMALL];
+
+	greet(r);
+	vsock_lock(r->v);
+	agent_client_drop(r->a);
+	assert_int_equal(agent_client_send(r->a, b, 1), -ENOTCONN);
+	agent_client_drop(r->a); /* twice does no harm */
+	vsock_unlock(r->v);
+	expect_op(r, VSOCK_OP_RST);
+	assert_int_equal(r->n_lost, 0);
+	assert_false(agent_client_connected(r->a));
 }
 
 static size_t three_frames(uint8_t *b)
@@ -659,6 +697,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_whole_conversation),
+		TEST(a_dropped_one_is_silent),
 		TEST(frames_split_at_every_byte),
 		TEST(frames_byte_by_byte),
 		TEST(many_frames_wrap_the_ring),

@@ -52,6 +52,31 @@ static void requests_are_parsed(void **state)
 	assert_int_equal(ctl_parse(b, WORDS(b, CTL_VERSION, CTL_SIGNAL, 0, 0), &req), 0);
 	assert_int_equal(req.signo, 0);
 	assert_false(req.all);
+	assert_int_equal(ctl_parse(b, WORDS(b, CTL_VERSION, CTL_MACHINE), &req), 0);
+	assert_int_equal(req.type, CTL_MACHINE);
+	assert_int_equal(
+		ctl_parse(b, WORDS(b, CTL_VERSION, CTL_JOIN, CTL_JOIN_TTY | CTL_JOIN_NOTIFY, 30),
+			  &req),
+		0);
+	assert_int_equal(req.flags, CTL_JOIN_TTY | CTL_JOIN_NOTIFY);
+	assert_int_equal(req.seconds, 30);
+}
+
+static void what_a_machine_is_survives_the_wire(void **state)
+{
+	const struct ctl_machine m = {.ram_bytes = 5ull << 30, .n_vcpus = 7};
+	struct ctl_machine back = {0};
+	uint8_t b[32];
+	size_t n = ctl_machine_encode(b, sizeof(b), &m);
+
+	(void)state;
+	assert_int_equal(n, 12);
+	assert_int_equal(ctl_machine_decode(b, n, &back), 0);
+	assert_true(back.ram_bytes == m.ram_bytes);
+	assert_int_equal(back.n_vcpus, m.n_vcpus);
+	assert_int_equal(ctl_machine_decode(b, n - 1, &back), -EPROTO);
+	assert_int_equal(ctl_machine_decode(b, n + 1, &back), -EPROTO);
+	assert_int_equal(ctl_machine_encode(b, n - 1, &m), 0);
 }
 
 static void malformed_requests_are_refused(void **state)
@@ -73,6 +98,10 @@ static void malformed_requests_are_refused(void **state)
 	REFUSED(CTL_VERSION, CTL_SIGNAL, 65, 0);
 	REFUSED(CTL_VERSION, CTL_SIGNAL, UINT32_MAX, 0);
 	REFUSED(CTL_VERSION, CTL_SIGNAL, 9, 2);
+	REFUSED(CTL_VERSION, CTL_MACHINE, 0);
+	REFUSED(CTL_VERSION, CTL_JOIN, 0);
+	REFUSED(CTL_VERSION, CTL_JOIN, CTL_JOIN_FLAGS + 1, 30);
+	REFUSED(CTL_VERSION, CTL_JOIN, 0, 30, 0);
 #undef REFUSED
 	n = WORDS(b, CTL_VERSION, CTL_SIGNAL, 9, 1);
 	for (size_t i = 0; i < n; i++) {
@@ -115,6 +144,8 @@ static void permissions(void **state)
 		[CTL_STATS] = "-yyy--",
 		[CTL_UPDATE] = "-yyyy-",
 		[CTL_STATE] = "yyyyyy",
+		[CTL_MACHINE] = "-yyy--",
+		[CTL_JOIN] = "-yyy--",
 	};
 
 	(void)state;
@@ -368,6 +399,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_are_parsed),
 		cmocka_unit_test(malformed_requests_are_refused),
+		cmocka_unit_test(what_a_machine_is_survives_the_wire),
 		cmocka_unit_test(replies_are_bounded),
 		cmocka_unit_test(permissions),
 		cmocka_unit_test(states_have_names),

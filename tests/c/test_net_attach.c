@@ -30,26 +30,6 @@ static void test_host_network_is_refused(void **state)
 	assert_int_equal(net_spec_check(&spec, &err), 0);
 }
 
-static void test_sandboxes(void **state)
-{
-	struct oci_kv kv[] = {{"a", "b"}, {"io.kubernetes.cri.container-type", "container"}};
-	const char *args[] = {"/catatonit", "-P", "-x"};
-	struct oci_process process = {.args = {.v = args, .n = 3}};
-	struct oci_spec spec = {.annotations = {.v = kv, .n = 2}, .process = &process};
-
-	(void)state;
-	assert_false(net_spec_is_sandbox(&spec));
-	process.args.n = 2;
-	assert_true(net_spec_is_sandbox(&spec));
-	spec.process = NULL;
-	kv[1].value = "sandbox";
-	assert_true(net_spec_is_sandbox(&spec));
-	kv[1].key = "io.kubernetes.cri-o.ContainerType";
-	assert_true(net_spec_is_sandbox(&spec));
-	kv[1].key = "sandbox";
-	assert_false(net_spec_is_sandbox(&spec));
-}
-
 /* A namespace with lo alone: nothing to attach to, nothing to tell, and we come back. */
 static void test_an_empty_namespace(void **state)
 {
@@ -193,7 +173,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_devices_come_back_from_a_failed_create),
 		cmocka_unit_test(test_host_network_is_refused),
-		cmocka_unit_test(test_sandboxes),
 		cmocka_unit_test(test_an_empty_namespace),
 	};
 

@@ -287,6 +287,26 @@ static void test_there_is_room_for_some(void **state)
 	assert_int_equal(f->change.added, 4);
 }
 
+/* A slot may have a device of another kind for some time. */
+static void test_slots_of_other_devices_are_left_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	NEED(f);
+	settle(f);
+	net_watch_taken(f->watch, 1);
+	net_watch_taken(f->watch, 2);
+	net_watch_taken(f->watch, 77);
+	pair_make(1);
+	expect_change(f, 9, 8);
+	assert_int_equal(told(f)->links[1].slot, 3);
+	pair_make(2);
+	expect_change(f, 0x19, 0x10);
+	pair_make(3); /* no room */
+	net_watch_released(f->watch, 1);
+	expect_change(f, 0x1b, 2);
+}
+
 /* One with a traffic policy of somebody's is left alone, and doesn't stand in the way of others. */
 static void test_what_is_taken_is_left_alone(void **state)
 {
@@ -330,6 +350,7 @@ int main(void)
 		T(test_an_address_of_its_own_makes_another_device),
 		T(test_an_mtu_stays_within_what_its_device_was_made_for),
 		T(test_there_is_room_for_some),
+		T(test_slots_of_other_devices_are_left_alone),
 		T(test_what_is_taken_is_left_alone),
 		T(test_nothing_is_left),
 	};
