@@ -26,7 +26,7 @@ PACKAGES_BUILD := build-essential pkg-config git musl-tools linux-libc-dev \
 	linux-source-6.12 flex bison bc libelf-dev xz-utils cpio
 PACKAGES_TEST := libcmocka-dev bats qemu-system-x86 linux-image-6.12-cloud-amd64 \
 	podman conmon crun runc buildah catatonit containerd docker.io apparmor \
-	netavark aardvark-dns iptables slirp4netns systemd \
+	netavark aardvark-dns iptables slirp4netns passt systemd \
 	busybox-static debootstrap jq gojq socat strace iproute2 procps psmisc
 PACKAGES_LINT := clang libclang-rt-dev clang-tidy clang-format cppcheck shellcheck codespell
 PACKAGES := $(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_LINT)

@@ -428,6 +428,29 @@ disk() {
 		| .linux.resources.devices += [{allow: true, type: "b", major: 7, minor: ($n | tonumber), access: "rwm"}]' --arg n "$1"
 }
 
+@test "pasta's tap: out through its gateway, and in by a port that it forwards" {
+	ip netns add n1
+	ip link add up0 type veth peer name up1
+	ip addr add 10.9.77.1/24 dev up0
+	ip link set up0 up
+	ip link set up1 up
+	ip route add default via 10.9.77.254 dev up0 # it wants a way out to take after
+	pasta --runas 0 --config-net -4 -i up0 -a 10.9.77.5 -n 24 -g 10.9.77.254 -t 7300 -u none -T none -U none \
+		--netns /run/netns/n1 -f > "$BATS_TEST_TMPDIR/pasta" 2>&1 3>&- &
+	pasta=$!
+	host_serves 7001
+	wait_for 20 sh -c 'ip -n n1 route | grep -q ^default'
+	bundle_in "$B" n1 sh -c '/netprobe tcp 10.9.77.254 7001 200000 && touch /out; exec /netprobe serve 7300'
+	start_in "$B" c1
+	wait_for 60 exists "$B/rootfs/out"
+	wait_for 60 answers 10.9.77.1 7300
+	"$PROBE" tcp 10.9.77.1 7300 200000
+	volt delete --force c1
+	kill "$pasta"
+	wait "$pasta" || true
+	ip link delete up0
+}
+
 @test "all a machine may have: macvlan, ipvlan, slirp4netns' tap and others, eight in all, and four disks" {
 	local n
 	# two cables to a neighbour's namespace, each shared with it
