@@ -315,7 +315,7 @@ SEED ?= $(shell date +%s)
 soak: all images
 	$(Q)mkdir -p $(BUILD)/results
 	$(Q)VOLT_VM_TIMEOUT=$${VOLT_VM_TIMEOUT:-0} tests/vm/run --share $(CURDIR)/$(BUILD)/results --env BUILD=$(BUILD) \
-		--env SOAK_N=$(N) --env SOAK_SEED=$(SEED) --env BATS_FILES=tests/bats/soak.bats \
+		--env SOAK_N=$(N) --env SOAK_SEED=$(SEED) --env RESULTS=$(CURDIR)/$(BUILD)/results --env BATS_FILES=tests/bats/soak.bats \
 		--env BATS_FLAGS=--verbose-run -- tests/bats/run
 
 # make net-soak: a gigabyte each way, ten thousand connections and datagrams of many sizes. An hour of an emulated

@@ -24,6 +24,7 @@ teardown() {
 	done
 	mkdir "$dir/work"
 	"$SOAK" "$VOLT" "$VOLT_ROOT" "$dir/long" "$dir/short" "$dir/work" "${SOAK_N:-8}" "${SOAK_SEED:-1}" 3>&- > "$dir/said" 2>&1 || status=$?
+	[ -z "${RESULTS:-}" ] || cp "$dir/work/said.bin" "$RESULTS/" # for soak --judge
 	grep -E '^(soak|done)' "$dir/said" | sed 's/^/# /' >&3
 	cat "$dir/said"
 	[ "$status" -eq 0 ]

@@ -3,11 +3,13 @@
  * soak.c - callers that do random things to the same containers at once, and faults
  *
  * usage: soak VOLT-RUNC ROOT BUNDLE SHORT-BUNDLE WORK-DIR N SEED
+ *        soak --judge WORK-DIR/said.bin
  *
  * BUNDLE's process lives until SIGTERM, SHORT-BUNDLE's exits with 7 at once. Four callers go on
  * until N containers were made; then all are deleted. The order of what each wants to do depends on
  * SEED alone. Every answer is judged when all is over: whether it has the form it must have, and
- * whether all answers about a container can be true at once (model.h). Exit status 0: they can.
+ * whether all answers about a container can be true at once (model.h). Exit status 0: they can. What
+ * was said is left in WORK-DIR, to be judged again after a change of the model.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -573,6 +575,64 @@ static void judge_all(unsigned id)
 	free(ops);
 }
 
+/* --- what was said, to be judged again ------------------------------------------------------- */
+
+/* For the same program only: its structs as they are. */
+static void write_down(void)
+{
+	char path[4096];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/said.bin", work); /* a cut name can't be opened */
+	f = fopen(path, "we");
+	for (unsigned id = 0; f && id < IDS; id++) {
+		uint64_t n = lists[id].n;
+
+		if (fwrite(&n, sizeof(n), 1, f) != 1 ||
+		    fwrite(lists[id].v, sizeof(*lists[id].v), n, f) != n) {
+			printf("soak: '%s' is incomplete\n", path);
+			break;
+		}
+	}
+	if (!f || fclose(f) != 0) {
+		printf("soak: can't write '%s'\n", path);
+	}
+}
+
+static bool recall_one(FILE *f, unsigned id)
+{
+	uint64_t n;
+
+	if (fread(&n, sizeof(n), 1, f) != 1 || n > RECORDS_MAX) {
+		return false;
+	}
+	lists[id].v = calloc(n + 1, sizeof(*lists[id].v));
+	lists[id].n = n;
+	return lists[id].v && fread(lists[id].v, sizeof(*lists[id].v), n, f) == n;
+}
+
+static bool recall(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	bool ok = f != NULL;
+
+	for (unsigned id = 0; ok && id < IDS; id++) {
+		ok = recall_one(f, id);
+	}
+	if (f) {
+		(void)fclose(f);
+	}
+	return ok;
+}
+
+static int judge_everything(void)
+{
+	for (unsigned id = 0; id < IDS; id++) {
+		judge_all(id);
+	}
+	return atomic_load(&bad) == 0 ? 0 : 1;
+}
+
 static void statistics(void)
 {
 	unsigned long good[V_COUNT] = {0};
@@ -598,9 +658,14 @@ int main(int argc, char **argv)
 {
 	struct caller callers[CALLERS];
 	pthread_t threads[CALLERS];
+	int rc;
 
+	if (argc == 3 && strcmp(argv[1], "--judge") == 0) {
+		return recall(argv[2]) ? judge_everything() : 2;
+	}
 	if (argc != 8) {
-		fprintf(stderr, "usage: soak VOLT-RUNC ROOT BUNDLE SHORT-BUNDLE WORK-DIR N SEED\n");
+		fprintf(stderr, "usage: soak VOLT-RUNC ROOT BUNDLE SHORT-BUNDLE WORK-DIR N SEED\n"
+				"       soak --judge WORK-DIR/said.bin\n");
 		return 2;
 	}
 	volt = argv[1];
@@ -624,11 +689,10 @@ int main(int argc, char **argv)
 		}
 	}
 	watch_callers(threads);
-	for (unsigned id = 0; id < IDS; id++) {
-		judge_all(id);
-	}
+	write_down();
+	rc = judge_everything();
 	statistics();
 	printf("soak: %lu containers, %lu calls, %lu bad\n", atomic_load(&made),
 	       atomic_load(&calls), atomic_load(&bad));
-	return atomic_load(&bad) == 0 ? 0 : 1;
+	return rc;
 }
