@@ -202,8 +202,11 @@ int cgroup_create(struct cgroup *cg, const struct ap_container *c, struct fail *
 		return 0;
 	}
 	if (self_number() != 0) {
-		/* what another one with that number left behind */
-		(void)cgroup_clear(self_number());
+		/* what another one with that number left behind: limits, or even processes */
+		rc = cgroup_clear(self_number());
+		if (rc) {
+			return fail_set(f, "cgroup", rc, "remove the cgroup of a former container");
+		}
 	}
 	snprintf(path, sizeof(path), LAYOUT_CGROUP "/%s", self_cgroup());
 	if (mkdir(path, 0755) < 0 && errno != EEXIST) {

@@ -3,12 +3,14 @@
 #include "member.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "layout.h"
 #include "self.h"
 #include "sys.h"
 
@@ -102,6 +104,40 @@ static void send_left(struct agent *a, uint32_t number, int wstatus)
 		agent_die("no room for a left event"); /* as of EXITs: there are just a few */
 	}
 	conn_commit(&a->conn, (size_t)n);
+}
+
+void member_stopped(pid_t pid)
+{
+	for (uint32_t i = 0; i < AP_MEMBERS_MAX; i++) {
+		if (members[i].pid == pid) {
+			(void)kill(pid, SIGKILL); /* our child, not reaped: it is it */
+		}
+	}
+}
+
+static bool any(void)
+{
+	for (uint32_t i = 0; i < AP_MEMBERS_MAX; i++) {
+		if (members[i].pid > 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void member_sync(void)
+{
+	int fd;
+
+	if (self_number() == 0 && !any()) {
+		sync();
+		return;
+	}
+	fd = sys_rc(open(LAYOUT_SHARE, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (fd >= 0) {
+		(void)syncfs(fd); /* volumes are written out with their unmount */
+		close(fd);
+	}
 }
 
 void member_reaped(struct agent *a, pid_t pid, int wstatus)

@@ -28,6 +28,18 @@ int member_join(struct agent *a, const struct ap_join *m, struct fail *f)
 /** member_reaped() - @pid has ended: when it was a member's agent, the host is told */
 void member_reaped(struct agent *a, pid_t pid, int wstatus);
 
+/** member_stopped() - @pid was stopped: a member's agent that doesn't run is none, and ends */
+void member_stopped(pid_t pid);
+
+/* member.c, in both */
+
+/**
+ * member_sync() - write out what the container wrote
+ *
+ * In a machine with others in it no more than that: sync(2) would wait for their file servers, too.
+ */
+void member_sync(void);
+
 /* member_main.c: the second instance */
 
 /** member_main() - be the agent of a member. Returns only when the arguments aren't those of one */
@@ -46,8 +58,7 @@ int member_share_attach(const struct ap_join *m, bool *out_clean)
 /**
  * member_share_detach() - unmount it and let go of the device
  *
- * Blocks until the file server has answered what was under way.
- * Return: 0, or -errno: it is still in use, or its driver wouldn't go
+ * Blocks until the file server has answered what was under way. Return: 0, or -errno of its driver
  */
 int member_share_detach(const struct ap_join *m) __attribute__((warn_unused_result));
 

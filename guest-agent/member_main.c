@@ -112,7 +112,9 @@ static bool all_gone(const struct agent *a)
 	do {
 		pid = waitpid(-1, NULL, WNOHANG);
 	} while (pid > 0);
-	return pid < 0 && errno == ECHILD && cgroup_wait_empty(&a->cgroup, 0) == 0;
+	/* What is traced by another container is nobody's to reap; it isn't in the cgroup any more either. */
+	return cgroup_wait_empty(&a->cgroup, 0) == 0 &&
+	       (a->cgroup.dir >= 0 || (pid < 0 && errno == ECHILD));
 }
 
 /* What hangs in the kernel isn't waited for: that could be for ever. Its file system hangs, too. */
@@ -150,7 +152,7 @@ static bool clean_up(struct agent *a, const struct ap_join *m)
 		agent_log("member %u: remove its cgroup: %s", m->number,
 			  fail_errno_text(-rc_cgroup));
 	}
-	return rc_share == 0 && rc_cgroup == 0;
+	return rc_share == 0; /* a cgroup that is left is found by the next one with the number */
 }
 
 void member_main(int argc, char **argv)

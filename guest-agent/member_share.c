@@ -2,9 +2,9 @@
 /*
  * member_share.c - the virtio-fs device of a member, from plugged to unplugged; see member.h
  *
- * The host may serve something else on the slot once nothing in the machine refers to the device.
- * Unmounting alone doesn't tell: a descriptor that went to another container keeps the file system.
- * So its end is looked for in sysfs, where it has a directory as long as it lives.
+ * The host may serve something else on the slot once no driver is bound to it. Before that the file system is
+ * given some time to end in order; in sysfs it has a directory as long as it lives. A descriptor that went
+ * to another container keeps it, and finds out that nobody serves it any more.
  */
 #include <errno.h>
 #include <poll.h>
@@ -80,10 +80,11 @@ static int wait_gone(void)
 int member_share_detach(const struct ap_join *m)
 {
 	int rc = sys_rc(umount2(LAYOUT_SHARE, MNT_DETACH));
-	int rc_device;
 
 	rc = rc ? rc : wait_gone();
-	/* in any case: who still has a file of it gets errors from now on */
-	rc_device = netdev_unbind(m->slot);
-	return rc ? rc : rc_device;
+	if (rc) {
+		agent_log("member %u: files of it are still open: %s", m->number,
+			  fail_errno_text(-rc));
+	}
+	return netdev_unbind(m->slot);
 }

@@ -39,7 +39,7 @@ static void end_container(struct agent *a)
 	/* without a pid namespace of its own, its processes outlive init: see hold.h */
 	(void)cgroup_wait_empty(&a->cgroup, GONE_WAIT_MS);
 	if (created) {
-		sync(); /* what it wrote shall be the host's when the host learns of the end */
+		member_sync(); /* what it wrote shall be the host's when the host learns of the end */
 	}
 	hold_release(&a->mounts);
 }
@@ -67,10 +67,12 @@ void reap_all(struct agent *a)
 	int wstatus;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &wstatus, WNOHANG)) > 0) {
+	while ((pid = waitpid(-1, &wstatus, WNOHANG | WUNTRACED)) > 0) {
 		struct proc *p = proc_by_pid(a, pid);
 
-		if (p) {
+		if (WIFSTOPPED(wstatus)) {
+			member_stopped(pid);
+		} else if (p) {
 			on_exit_of(a, p, wstatus);
 		} else {
 			member_reaped(a, pid, wstatus);

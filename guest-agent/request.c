@@ -375,7 +375,7 @@ static int on_shutdown(struct agent *a, uint32_t id, struct fail *f)
 	(void)a;
 	(void)id;
 	(void)f;
-	sync();
+	member_sync();
 	return 0;
 }
 

@@ -62,7 +62,9 @@ static long configure_encode(const struct vmproc *p, bool seed, void *frame, siz
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now); /* can't fail for this clock */
-	cfg.realtime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	if (p == p->machine) { /* it is set already, and others would see it step back */
+		cfg.realtime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	}
 	cfg.has_seed =
 		seed && getrandom(cfg.seed, sizeof(cfg.seed), 0) == (ssize_t)sizeof(cfg.seed);
 	return ap_encode_configure(&cfg, ID_CONFIGURE, frame, cap);

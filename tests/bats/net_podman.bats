@@ -137,7 +137,7 @@ has_no_address() {
 	[ "$(pod exec c2 hostname)" = p1 ]
 	pod pod stop -t 0 p1
 	pod pod start p1
-	wait_for 60 answers "$(address_of "$infra")" 7000 || [ "$(pod exec c2 echo on)" = on ]
+	[ "$(pod exec c2 echo on)" = on ]
 	pod pod rm -f -t 0 p1
 }
 
