@@ -73,6 +73,7 @@ reaches_nothing() {
 		case $link in
 		/rootfs* | /mounts*) [[ $(< "/proc/$1/comm") == volt-fs ]] || return 1 ;;
 		/dev/null | / | socket:* | anon_inode:* | "$VOLT_ROOT"/c1/alive) ;;
+		/memfd:volt-ram* | /memfd:volt-irq*) [[ $(< "/proc/$1/comm") == volt-vmm ]] || return 1 ;; # for those that join
 		/dev/net/tun) [[ $(< "/proc/$1/comm") == volt-net ]] || return 1 ;; # for taps to come
 		"$VOLT_ROOT"/c1/reason) [[ $(< "/proc/$1/comm") == volt-shim ]] || return 1 ;;
 		"$BATS_TEST_TMPDIR"/create.log) ;; # its stdout and stderr
