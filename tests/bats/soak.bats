@@ -22,9 +22,9 @@ teardown() {
 	for b in long short; do
 		edit_config "$dir/$b" '.linux.resources.memory.limit = 67108864'
 	done
-	mkdir "$dir/work"
-	"$SOAK" "$VOLT" "$VOLT_ROOT" "$dir/long" "$dir/short" "$dir/work" "${SOAK_N:-8}" "${SOAK_SEED:-1}" 3>&- > "$dir/said" 2>&1 || status=$?
-	[ -z "${RESULTS:-}" ] || cp "$dir/work/said.bin" "$RESULTS/" # for soak --judge
+	mkdir "$dir/calls"
+	"$SOAK" "$VOLT" "$VOLT_ROOT" "$dir/long" "$dir/short" "$dir/calls" "${SOAK_N:-8}" "${SOAK_SEED:-1}" 3>&- > "$dir/said" 2>&1 || status=$?
+	[ -z "${RESULTS:-}" ] || cp "$dir/calls/said.bin" "$RESULTS/" # for soak --judge
 	grep -E '^(soak|done)' "$dir/said" | sed 's/^/# /' >&3
 	cat "$dir/said"
 	[ "$status" -eq 0 ]
