@@ -389,9 +389,8 @@ vm-shell: all images
 
 .PHONY: bench
 bench: all images
-	$(Q)mkdir -p $(BUILD)/results
-	$(Q)tests/bench/start.sh $(BUILD)
-	$(Q)tests/vm/run --env BUILD=$(BUILD) -- tests/bench/net.sh > $(BUILD)/results/bench-net.txt
+	$(Q)tests/bench/counted.sh $(BUILD) tests/bench/run.sh
+	$(Q)tests/bench/nets.sh $(BUILD) > $(BUILD)/results/bench-net.txt
 	$(Q)tee -a $(BUILD)/results/bench.txt < $(BUILD)/results/bench-net.txt
 
 # ---- packages -----------------------------------------------------------------------------------

@@ -4,9 +4,9 @@
  *
  *   netbench serve PORT                    until killed; a process for each connection
  *   netbench reach ADDRESS PORT            does a server answer there?
- *   netbench measure ADDRESS PORT MS       prints one line a figure: NAME VALUE UNIT
+ *   netbench measure ADDRESS PORT MS [FIGURE...]   prints one line a figure: NAME VALUE UNIT
  *
- * "in" is towards the server. Each figure is measured for MS milliseconds.
+ * "in" is towards the server. Each figure (all, if none is named) is measured for MS milliseconds.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,13 +26,17 @@
 #define CHUNK	     (256 << 10)
 #define PACKET_BYTES 100
 #define STREAMS_MAX  8
+#define WINDOW	     128 /* datagrams under way: a socket keeps more than twice as many */
+#define LOST_MS	     50
 
 /* What a connection is for. */
-#define CMD_SINK   'S' /* it reads until the end, then tells how much */
-#define CMD_SOURCE 'G' /* it writes for the time asked */
-#define CMD_ECHO   'E'
-#define CMD_COUNT  'U' /* tells a UDP port, counts packets until told to stop, tells how many */
-#define CMD_FLOOD  'P' /* sends packets to the UDP port it is told */
+#define CMD_SINK    'S' /* it reads until the end, then tells how much */
+#define CMD_SOURCE  'G' /* it writes for the time asked */
+#define CMD_ECHO    'E'
+#define CMD_COUNT   'U' /* tells a UDP port, counts packets until told to stop, tells the rate */
+#define CMD_PACKETS 'P' /* sends packets to the UDP port it is told */
+
+#define FINAL (1ull << 63) /* a rate, where other numbers are of packets so far */
 
 struct command {
 	uint8_t what;
@@ -109,30 +113,55 @@ static uint16_t udp_open(int *out)
 	return ntohs(a.sin_port);
 }
 
-/* Count datagrams until @control says something, or ends. */
+/*
+ * Count datagrams until @control says something, or ends, and tell it now and then how many there
+ * were. Return: so many a second, from the first to the last
+ */
 static uint64_t count(int udp, int control)
 {
 	struct pollfd p[2] = {{.fd = udp, .events = POLLIN}, {.fd = control, .events = POLLIN}};
-	uint64_t n = 0;
+	uint64_t n = 0, told = 0, first = 0, last = 0;
+	int ended = 0;
 
-	while (poll(p, 2, -1) > 0 && !(p[1].revents)) {
-		for (int i = 0; i < 64 && recv(udp, buf, sizeof(buf), MSG_DONTWAIT) > 0; i++) {
-			n++;
+	while (!ended && poll(p, 2, -1) > 0) {
+		ended = p[1].revents != 0;
+		while (recv(udp, buf, sizeof(buf), MSG_DONTWAIT) > 0) {
+			last = now_us();
+			first = n++ == 0 ? last : first;
+			if (n - told >= WINDOW / 2) {
+				told = n;
+				(void)!send(control, &n, sizeof(n),
+					    MSG_NOSIGNAL); /* gone: it ended */
+			}
 		}
 	}
-	while (recv(udp, buf, sizeof(buf), MSG_DONTWAIT) > 0) {
-		n++;
-	}
-	return n;
+	return last > first ? (n - 1) * 1000000u / (last - first) : 0;
 }
 
-/* Datagrams to whoever is at the far end of @control, at @port. */
-static void flood(int control, uint16_t port, uint32_t ms)
+/* Wait until fewer than WINDOW of @sent datagrams are under way; some may be lost. */
+static void await_room(int control, uint64_t sent, uint64_t *arrived)
+{
+	struct pollfd p = {.fd = control, .events = POLLIN};
+
+	while (sent - *arrived >= WINDOW) {
+		if (poll(&p, 1, LOST_MS) == 1) {
+			get(control, arrived, sizeof(*arrived));
+		} else {
+			*arrived = sent;
+		}
+	}
+}
+
+/*
+ * Datagrams to whoever is at the far end of @control, at @port: no more at a time than its socket
+ * can keep. Else the figure would say how much of the work was for nothing.
+ */
+static void pour_packets(int control, uint16_t port, uint32_t ms)
 {
 	struct sockaddr_in to;
 	socklen_t len = sizeof(to);
 	int udp = socket(AF_INET, SOCK_DGRAM, 0);
-	uint64_t end = now_us() + ms * 1000ull;
+	uint64_t end = now_us() + ms * 1000ull, sent = 0, arrived = 0;
 
 	if (getpeername(control, (struct sockaddr *)&to, &len) < 0) {
 		die("getpeername");
@@ -142,9 +171,8 @@ static void flood(int control, uint16_t port, uint32_t ms)
 		die("connect");
 	}
 	while (now_us() < end) {
-		for (int i = 0; i < 32; i++) {
-			(void)!send(udp, buf, PACKET_BYTES, 0);
-		}
+		await_room(control, sent, &arrived);
+		sent += send(udp, buf, PACKET_BYTES, 0) == PACKET_BYTES;
 	}
 	close(udp);
 }
@@ -172,11 +200,11 @@ static void serve_one(int fd)
 	case CMD_COUNT:
 		c.port = udp_open(&udp);
 		put(fd, &c, sizeof(c));
-		n = count(udp, fd);
+		n = count(udp, fd) | FINAL;
 		put(fd, &n, sizeof(n));
 		break;
-	case CMD_FLOOD:
-		flood(fd, c.port, c.ms);
+	case CMD_PACKETS:
+		pour_packets(fd, c.port, c.ms);
 		break;
 	default:
 		break;
@@ -245,7 +273,7 @@ static uint64_t stream_out(void)
 	return n;
 }
 
-/* Return: bytes per second of all of them together */
+/* Return: megabytes per second of all of them together */
 static double streams(uint64_t (*one)(void), unsigned n)
 {
 	uint64_t start = now_us(), sum = 0, part;
@@ -268,7 +296,27 @@ static double streams(uint64_t (*one)(void), unsigned n)
 	while (wait(NULL) > 0) {
 		continue;
 	}
-	return (double)sum * 1e6 / (double)(now_us() - start);
+	return (double)sum / (double)(now_us() - start);
+}
+
+static double one_stream_in(void)
+{
+	return streams(stream_in, 1);
+}
+
+static double one_stream_out(void)
+{
+	return streams(stream_out, 1);
+}
+
+static double many_streams_in(void)
+{
+	return streams(stream_in, STREAMS_MAX);
+}
+
+static double many_streams_out(void)
+{
+	return streams(stream_out, STREAMS_MAX);
 }
 
 /* Return: microseconds from a question to its answer, on average */
@@ -290,28 +338,28 @@ static double packets_in(void)
 {
 	int fd = dial(CMD_COUNT, 0);
 	struct command c;
-	uint64_t n, start;
+	uint64_t rate;
 
 	get(fd, &c, sizeof(c));
-	start = now_us();
-	flood(fd, c.port, duration_ms);
+	pour_packets(fd, c.port, duration_ms);
 	put(fd, "x", 1);
-	get(fd, &n, sizeof(n));
+	do {
+		get(fd, &rate, sizeof(rate));
+	} while (!(rate & FINAL));
 	close(fd);
-	return (double)n * 1e6 / (double)(now_us() - start);
+	return (double)(rate & ~FINAL);
 }
 
 static double packets_out(void)
 {
 	int udp;
 	uint16_t port = udp_open(&udp);
-	uint64_t start = now_us(), n;
-	int fd = dial(CMD_FLOOD, port);
+	int fd = dial(CMD_PACKETS, port);
+	uint64_t rate = count(udp, fd);
 
-	n = count(udp, fd);
 	close(fd);
 	close(udp);
-	return (double)n * 1e6 / (double)(now_us() - start);
+	return (double)rate;
 }
 
 static int set_server(const char *address, const char *port)
@@ -330,16 +378,39 @@ static int do_reach(void)
 	return 0;
 }
 
-static int do_measure(const char *ms)
+static const struct figure {
+	const char *name;
+	double (*measure)(void);
+	const char *unit;
+} figures[] = {
+	{"stream-in", one_stream_in, "MB/s"},	 {"stream-out", one_stream_out, "MB/s"},
+	{"streams-in", many_streams_in, "MB/s"}, {"streams-out", many_streams_out, "MB/s"},
+	{"answer", answer_time, "us"},		 {"packets-in", packets_in, "/s"},
+	{"packets-out", packets_out, "/s"},
+};
+
+static int wanted(const char *name, char **names)
+{
+	int any = 0;
+
+	for (; *names; names++) {
+		any = 1;
+		if (!strcmp(name, *names)) {
+			return 1;
+		}
+	}
+	return !any;
+}
+
+static int do_measure(const char *ms, char **names)
 {
 	duration_ms = (uint32_t)atoi(ms);
-	printf("stream-in %.1f MB/s\n", streams(stream_in, 1) / 1e6);
-	printf("stream-out %.1f MB/s\n", streams(stream_out, 1) / 1e6);
-	printf("streams-in %.1f MB/s\n", streams(stream_in, STREAMS_MAX) / 1e6);
-	printf("streams-out %.1f MB/s\n", streams(stream_out, STREAMS_MAX) / 1e6);
-	printf("answer %.1f us\n", answer_time());
-	printf("packets-in %.0f /s\n", packets_in());
-	printf("packets-out %.0f /s\n", packets_out());
+	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+		if (wanted(figures[i].name, names)) {
+			printf("%s %.1f %s\n", figures[i].name, figures[i].measure(),
+			       figures[i].unit);
+		}
+	}
 	return 0;
 }
 
@@ -353,8 +424,8 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "reach") && set_server(argv[2], argv[3]) == 0) {
 		return do_reach();
 	}
-	if (argc == 5 && !strcmp(argv[1], "measure") && set_server(argv[2], argv[3]) == 0) {
-		return do_measure(argv[4]);
+	if (argc >= 5 && !strcmp(argv[1], "measure") && set_server(argv[2], argv[3]) == 0) {
+		return do_measure(argv[4], argv + 5);
 	}
 	fprintf(stderr, "usage: see the first lines of netbench.c\n");
 	return 2;
