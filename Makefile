@@ -338,7 +338,7 @@ check:
 
 # The behaviour tests that the sanitizers see: containers' lives, every way in and out of a machine, and each device.
 # A role that a sanitizer ends is a container that fails. The filters, which a sanitizer can't live with, are left out.
-SANITIZED_BATS := $(patsubst %,tests/bats/%.bats,lifecycle exec mounts pause stdio tty net disks update)
+SANITIZED_BATS := $(patsubst %,tests/bats/%.bats,lifecycle exec mounts pause stdio tty net disks update pods)
 
 # The address and undefined behaviour sanitizers: all unit tests, as part of `make check`, and with check-asan
 # those, too. Most of an hour in an emulated machine.

@@ -13,6 +13,12 @@ if grep -q 'model name.*QEMU TCG' /proc/cpuinfo; then
 else
 	CONNS=10000 BYTES=1073741824 FLOOD=1000000
 fi
+# How many connections at once, and KiB of memory that may come: the thread sanitizer keeps a shadow of
+# what was touched, and in an emulated machine it is slower than TCP's patience with a thousand.
+CROWD=1000 GROWTH=1024
+if grep -q __tsan_init "$VOLT"; then
+	CROWD=200 GROWTH=8192
+fi
 
 setup() {
 	ip netns add warmup && ip netns delete warmup # what it mounts for itself, once
@@ -246,7 +252,7 @@ answers() {
 	start_in "$B" c1
 	wait_for 60 answers 10.9.1.2 7000
 	"$PROBE" conns 10.9.1.2 7000 "$CONNS" 0
-	"$PROBE" crowd 10.9.1.2 7000 1000
+	"$PROBE" crowd 10.9.1.2 7000 "$CROWD"
 	"$PROBE" tcp 10.9.1.2 7000 "$BYTES" 3>&- &
 	probe=$!
 	sleep 0.3
@@ -272,7 +278,7 @@ answers() {
 	wait_for 90 exists "$B/rootfs/flooded"
 	after=$(awk '/^RssAnon/ { print $2 }' "/proc/$(role_pid vmm c1)/status")
 	echo "anonymous memory of the vmm: $before KiB, then $after KiB"
-	[ $((after - before)) -lt 1024 ]
+	[ $((after - before)) -lt "$GROWTH" ]
 	"$PROBE" tcp 10.9.2.2 7000 100000
 }
 
