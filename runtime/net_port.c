@@ -58,16 +58,39 @@ int net_port_claim(struct nl_sock *nl, const struct net_scan *s, unsigned i, str
 	return rc < 0 ? vr_err_sys(err, rc, "attach a VM to network interface '%s'", name) : 0;
 }
 
-/* From the guest, what is its own. */
-static int link_from_guest(struct nl_sock *nl, const struct net_scan *s, unsigned i, int tap)
+/* What is the guest's own. Return: number of filters in *@out, to be freed; or -errno */
+static int guard_make(const struct net_scan *s, unsigned i, struct net_filter **out)
 {
-	struct net_filter *guard = calloc(NET_GUARD_MAX, sizeof(*guard));
-	int n = guard ? net_guard_build(&s->net, i, s->egress, s->ifindex[i], guard) : -ENOMEM;
-	int rc = n < 0 ? n : 0;
+	int n;
+
+	*out = calloc(NET_GUARD_MAX, sizeof(**out));
+	if (!*out) {
+		return -ENOMEM;
+	}
+	n = net_guard_build(&s->net, i, s->egress, s->ifindex[i], *out);
+	if (n < 0) {
+		free(*out);
+		*out = NULL;
+	}
+	return n;
+}
+
+static int guard_install(struct nl_sock *nl, int tap, const struct net_filter *guard, int n)
+{
+	int rc = net_tc_add_ingress(nl, tap);
 
 	for (int k = 0; rc == 0 && k < n; k++) {
 		rc = net_tc_filter(nl, tap, &guard[k]);
 	}
+	return rc;
+}
+
+static int link_from_guest(struct nl_sock *nl, const struct net_scan *s, unsigned i, int tap)
+{
+	struct net_filter *guard;
+	int n = guard_make(s, i, &guard);
+	int rc = n < 0 ? n : guard_install(nl, tap, guard, n);
+
 	free(guard);
 	return rc;
 }
@@ -89,9 +112,6 @@ static int link_connect(struct nl_sock *nl, const struct net_scan *s, unsigned i
 	int ifindex = s->ifindex[i];
 	int rc = tap_configure(nl, tap, l->mtu);
 
-	if (rc == 0) {
-		rc = net_tc_add_ingress(nl, tap->ifindex);
-	}
 	if (rc == 0) {
 		rc = link_from_guest(nl, s, i, tap->ifindex);
 	}
@@ -119,17 +139,15 @@ int net_port_join(struct nl_sock *nl, const struct net_scan *s, unsigned i,
 
 int net_port_guard(struct nl_sock *nl, const struct net_scan *s, unsigned i, int tap)
 {
-	int rc = net_link_clear_flags(nl, tap, IFF_UP);
+	struct net_filter *guard;
+	int n = guard_make(s, i, &guard);
+	int rc = n < 0 ? n : net_link_clear_flags(nl, tap, IFF_UP);
 
 	if (rc == 0) {
-		rc = net_tc_del_ingress(nl, tap);
+		(void)net_tc_del_ingress(nl, tap); /* gone, if this failed half-way before */
+		rc = guard_install(nl, tap, guard, n);
 	}
-	if (rc == 0) {
-		rc = net_tc_add_ingress(nl, tap);
-	}
-	if (rc == 0) {
-		rc = link_from_guest(nl, s, i, tap);
-	}
+	free(guard);
 	return rc == 0 ? net_link_set_flags(nl, tap, IFF_UP) : rc;
 }
 

@@ -38,7 +38,8 @@ int net_port_join(struct nl_sock *nl, const struct net_scan *s, unsigned i,
  *
  * Nothing leaves the guest meanwhile.
  *
- * Return: 0 or -errno: then the tap is down.
+ * Return: 0; or -errno: then the tap has its former filters where no others can be made (-E2BIG: too
+ * many addresses), and is down where the kernel didn't take them. It may be tried again.
  */
 int net_port_guard(struct nl_sock *nl, const struct net_scan *s, unsigned i, int tap)
 	__attribute__((warn_unused_result));

@@ -29,6 +29,7 @@
  * struct port - what is attached to a slot
  * @ifindex, @mac: of the interface; 0: the slot is free
  * @gone:    the interface is, the VM's device isn't yet
+ * @stale:   its filters are not those of its addresses: to be tried again
  * @mtu:     the most that its device has room for: what it was made with
  */
 struct port {
@@ -36,6 +37,7 @@ struct port {
 	uint8_t mac[6];
 	uint32_t mtu;
 	bool gone;
+	bool stale;
 	struct net_tap tap;
 };
 
@@ -363,7 +365,16 @@ static int port_add(struct net_watch *w, const struct net_scan *s, unsigned i, s
 	return rc;
 }
 
-/* The same addresses in the same order: then the filters are the same. */
+/* With the same network around it. */
+static bool same_addr(const struct ap_addr *a, const struct ap_addr *b)
+{
+	return a->family == b->family && a->prefix == b->prefix &&
+	       (a->flags & AP_A_PEER) == (b->flags & AP_A_PEER) &&
+	       memcmp(a->addr, b->addr, sizeof(a->addr)) == 0 &&
+	       memcmp(a->peer, b->peer, sizeof(a->peer)) == 0;
+}
+
+/* The same addresses in the same order. */
 static bool same_addrs(const struct ap_net *a, const struct ap_net *b, uint32_t slot)
 {
 	uint32_t i = 0;
@@ -379,12 +390,45 @@ static bool same_addrs(const struct ap_net *a, const struct ap_net *b, uint32_t 
 		if (i == a->n_addrs || k == b->n_addrs) {
 			return i == a->n_addrs && k == b->n_addrs;
 		}
-		if (a->addrs[i].family != b->addrs[k].family ||
-		    memcmp(a->addrs[i].addr, b->addrs[k].addr, sizeof(a->addrs[i].addr)) != 0) {
+		if (!same_addr(&a->addrs[i], &b->addrs[k])) {
 			return false;
 		}
 		i++;
 		k++;
+	}
+}
+
+static uint32_t flags_of(const struct ap_net *net, uint32_t slot)
+{
+	for (uint32_t i = 0; i < net->n_links; i++) {
+		if (net->links[i].slot == slot) {
+			return net->links[i].flags & (AP_L_NO_IPV6 | AP_L_NO_RA);
+		}
+	}
+	return 0;
+}
+
+/* All that the filters of a slot depend on. */
+static bool same_filters(const struct ap_net *a, const struct ap_net *b, uint32_t slot)
+{
+	return flags_of(a, slot) == flags_of(b, slot) && same_addrs(a, b, slot);
+}
+
+static void port_guard(struct net_watch *w, const struct net_scan *s, unsigned i)
+{
+	struct port *p = &w->port[s->net.links[i].slot];
+	bool was_stale = p->stale;
+	int rc;
+
+	if (!was_stale && same_filters(&w->now->net, &s->net, s->net.links[i].slot)) {
+		return;
+	}
+	rc = net_port_guard(w->nl, s, i, p->tap.ifindex);
+	p->stale = rc < 0;
+	if (rc < 0 && !was_stale) {
+		vr_warn("no filters can be made for the addresses that network interface '%s' has "
+			"now: what the guest sends by them doesn't leave: %s",
+			s->name[i], strerror(-rc));
 	}
 }
 
@@ -405,13 +449,8 @@ static int follow(struct net_watch *w, struct net_scan *s, uint32_t added)
 				ignore(w, s->ifindex[i]);
 				return -EAGAIN;
 			}
-		} else if (!(added & 1u << slot) && !same_addrs(&w->now->net, &s->net, slot)) {
-			rc = net_port_guard(w->nl, s, i, w->port[slot].tap.ifindex);
-			if (rc < 0) {
-				vr_warn("network interface '%s' is cut off: its filters can't be "
-					"made: %s",
-					s->name[i], strerror(-rc));
-			}
+		} else if (!(added & 1u << slot)) {
+			port_guard(w, s, i);
 		}
 	}
 	return 0;

@@ -230,6 +230,37 @@ static void test_filters_follow_the_addresses(void **state)
 	assert_string_equal(told(f)->links[0].name, "eth7");
 }
 
+/*
+ * With so many entries an interface may have seven addresses. One more isn't the end of those it
+ * had, and filters follow again when there is room.
+ */
+static void test_one_address_too_many(void **state)
+{
+	static struct net_egress list = {.n = NET_EGRESS_MAX};
+	struct fixture *f = *state;
+	const char *tap = f->plan.ifs[0].tap.name;
+	struct vr_err err = VR_ERR_INIT;
+
+	NEED(f);
+	for (unsigned i = 0; i < list.n; i++) {
+		list.v[i] = (struct net_dest){.family = 4, .port = 1, .prefix = 32};
+		memset(list.v[i].addr, (int)i + 1, 4);
+	}
+	net_watch_destroy(f->watch);
+	assert_no_error(net_watch_create(&f->plan, VCPUS, &list, &f->watch, &err), err);
+	settle(f);
+	assert_true(sh("for i in 3 4 5 6 7 8 9; do ip addr add 10.0.0.$i/32 dev in0; done"));
+	expect_change(f, 1, 0);
+	assert_int_equal(told(f)->n_addrs, 8);
+	assert_true(tap_passes(tap, "0a000002"));
+	assert_false(tap_passes(tap, "0a000003"));
+	assert_true(sh("ip link show %s | grep -q 'state UP\\|,UP'", tap));
+	settle(f);
+	assert_true(sh("for i in 4 5 6 7 8 9; do ip addr del 10.0.0.$i/32 dev in0; done"));
+	expect_change(f, 1, 0);
+	assert_true(tap_passes(tap, "0a000003"));
+}
+
 /* Another MAC address: another device for the guest, which can't change its own. */
 static void test_an_address_of_its_own_makes_another_device(void **state)
 {
@@ -347,6 +378,7 @@ int main(void)
 		T(test_an_interface_comes_and_goes),
 		T(test_descriptors_last),
 		T(test_filters_follow_the_addresses),
+		T(test_one_address_too_many),
 		T(test_an_address_of_its_own_makes_another_device),
 		T(test_an_mtu_stays_within_what_its_device_was_made_for),
 		T(test_there_is_room_for_some),
