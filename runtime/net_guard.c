@@ -19,22 +19,30 @@
 /* In this order; a priority has one protocol. */
 enum {
 	PRIO_ADVERT = NET_TC_PRIO + 1, /* neighbour advertisements about ourselves */
-	PRIO_NO_ADVERT,		       /* and about others */
+	PRIO_NO_ADVERT,		       /* and about others, or where they can't be seen */
 	PRIO_SOLICIT,		       /* with an allow-list: looking for neighbours and routers */
 	PRIO_IPV4,
 	PRIO_ARP,
 	PRIO_IPV6,
+	PRIO_NO_IPV6, /* of other addresses, where any other protocol may leave */
 	PRIO_OTHER,
 	PRIO_DROP,
 };
 
-/** struct build - filters in the making; those beyond NET_GUARD_MAX are counted only */
+#define NEAR_MAX (2u + AP_MAX_ADDRS)
+
+/**
+ * struct build - filters in the making; those beyond NET_GUARD_MAX are counted only
+ * @near: where a search for neighbours, and the answer to one, may go
+ */
 struct build {
 	struct net_filter *v;
 	unsigned n;
 	const uint8_t *mac;
 	const struct net_egress *egress;
 	int to;
+	unsigned n_near;
+	struct net_dest near[NEAR_MAX];
 	struct net_filter spill;
 };
 
@@ -46,6 +54,12 @@ static uint32_t be32(const uint8_t *p)
 static void key(struct net_filter *f, int off, uint32_t value, uint32_t mask)
 {
 	f->key[f->n_keys++] = (struct net_key){.off = off, .value = value, .mask = mask};
+}
+
+/* What every frame has, one without a payload, too: a key beyond the end matches nothing. */
+static void match_all(struct net_filter *f)
+{
+	key(f, -4, 0, 0);
 }
 
 static struct net_filter *next(struct build *b)
@@ -168,10 +182,9 @@ static void match_ipv6(struct net_filter *f, int off, const uint8_t *addr)
 	}
 }
 
-static void match_icmp6(struct net_filter *f, uint32_t type)
+static void match_next_header(struct net_filter *f, uint32_t next_header)
 {
-	key(f, 4, (uint32_t)IPPROTO_ICMPV6 << 8, 0x0000ff00u);
-	key(f, 40, type << 24, 0xff000000u);
+	key(f, 4, next_header << 8, 0x0000ff00u);
 }
 
 static struct net_filter *from_ipv6(struct build *b, uint16_t prio, const uint8_t *addr)
@@ -198,14 +211,43 @@ static void pass_ipv6_to(struct build *b, const uint8_t *addr, const struct net_
 	}
 }
 
+/* Types of ICMPv6, compared where the mask has ones. */
+struct icmp6 {
+	uint32_t type;
+	uint32_t mask;
+};
+
+static const struct icmp6 advert = {ND_NEIGHBOR_ADVERT, 0xff};
+/* Of neighbours and of routers: 135 and 133. */
+static const struct icmp6 solicit = {ND_ROUTER_SOLICIT,
+				     0xff & ~(ND_ROUTER_SOLICIT ^ ND_NEIGHBOR_SOLICIT)};
+
+/*
+ * What finds neighbours is for those on the link: to anywhere else it would be a way around the
+ * allow-list. None is longer than 255 bytes. @target: NULL for any
+ */
+static void pass_near(struct build *b, uint16_t prio, const uint8_t *src, struct icmp6 what,
+		      const uint8_t *target)
+{
+	for (unsigned i = 0; i < b->n_near; i++) {
+		struct net_filter *f = from_ipv6(b, prio, src);
+
+		key(f, 4, (uint32_t)IPPROTO_ICMPV6 << 8, 0xff00ff00u);
+		key(f, 40, what.type << 24, what.mask << 24);
+		match_dest(f, 24, &b->near[i]);
+		if (target) {
+			match_ipv6(f, 48, target);
+		}
+	}
+}
+
 static void pass_ipv6(struct build *b, const uint8_t *addr)
 {
 	if (!b->egress) {
 		(void)from_ipv6(b, PRIO_IPV6, addr);
 		return;
 	}
-	match_icmp6(from_ipv6(b, PRIO_SOLICIT, addr), ND_NEIGHBOR_SOLICIT);
-	match_icmp6(from_ipv6(b, PRIO_SOLICIT, addr), ND_ROUTER_SOLICIT);
+	pass_near(b, PRIO_SOLICIT, addr, solicit, NULL);
 	for (unsigned i = 0; i < b->egress->n; i++) {
 		const struct net_dest *d = &b->egress->v[i];
 
@@ -219,12 +261,67 @@ static void pass_ipv6(struct build *b, const uint8_t *addr)
 	refuse(from_ipv6(b, PRIO_IPV6, addr));
 }
 
+/*
+ * Linux advertises an address from that address. With any of the link's as the source there would
+ * be as many filters as there are pairs.
+ */
 static void pass_advert(struct build *b, const uint8_t *addr)
 {
-	struct net_filter *f = pass(b, PRIO_ADVERT, ETH_P_IPV6);
+	pass_near(b, PRIO_ADVERT, addr, advert, addr);
+}
 
-	match_icmp6(f, ND_NEIGHBOR_ADVERT);
-	match_ipv6(f, 48, addr);
+/* Packets whose extension header @outer is followed by @inner. */
+static struct net_filter *drop_behind(struct build *b, uint32_t outer, uint32_t inner)
+{
+	struct net_filter *f = drop(b, PRIO_NO_ADVERT, ETH_P_IPV6);
+
+	match_next_header(f, outer);
+	key(f, 40, inner << 24, 0xff000000u);
+	return f;
+}
+
+/*
+ * Behind @outer, eight bytes long, an advertisement is where it can be seen; behind a further header
+ * it might be anywhere.
+ */
+static void drop_adverts_behind(struct build *b, uint32_t outer)
+{
+	static const uint8_t further[] = {IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_FRAGMENT,
+					  IPPROTO_DSTOPTS, IPPROTO_MH};
+	struct net_filter *f;
+
+	for (unsigned i = 0; i < sizeof(further); i++) {
+		(void)drop_behind(b, outer, further[i]);
+	}
+	f = drop_behind(b, outer, IPPROTO_ICMPV6);
+	if (outer == IPPROTO_FRAGMENT) {
+		f->key[f->n_keys - 1].mask |= 0x0000fff8u; /* the first one */
+	}
+	key(f, 48, (uint32_t)ND_NEIGHBOR_ADVERT << 24, 0xff000000u);
+}
+
+/*
+ * All other advertisements, and what may hide one. Group reports have a hop-by-hop header of eight
+ * bytes; behind a longer one no ICMPv6 leaves. Of fragments the first has the type, if no header is
+ * before it; most neighbours take none in fragments anyway (RFC 6980).
+ */
+static void drop_adverts(struct build *b)
+{
+	static const uint8_t never[] = {IPPROTO_ROUTING, IPPROTO_DSTOPTS, IPPROTO_MH};
+	struct net_filter *f = drop(b, PRIO_NO_ADVERT, ETH_P_IPV6);
+
+	match_next_header(f, IPPROTO_ICMPV6);
+	key(f, 40, (uint32_t)ND_NEIGHBOR_ADVERT << 24, 0xff000000u);
+	for (unsigned i = 0; i < sizeof(never); i++) {
+		match_next_header(drop(b, PRIO_NO_ADVERT, ETH_P_IPV6), never[i]);
+	}
+	for (uint32_t bit = 0x00010000u; bit <= 0x00800000u; bit <<= 1) {
+		f = drop_behind(b, IPPROTO_HOPOPTS, IPPROTO_ICMPV6);
+		f->key[f->n_keys - 1].value |= bit; /* the header's length isn't 0 */
+		f->key[f->n_keys - 1].mask |= bit;
+	}
+	drop_adverts_behind(b, IPPROTO_HOPOPTS);
+	drop_adverts_behind(b, IPPROTO_FRAGMENT);
 }
 
 static bool is_link_local(const uint8_t *addr)
@@ -266,11 +363,20 @@ static void guard_ipv4(struct build *b, const struct ap_net *net, uint32_t slot)
 	}
 }
 
-static void guard_ipv6(struct build *b, const struct ap_net *net, uint32_t slot)
+/* May the guest have IPv6 addresses that only a router gave it? */
+static bool is_open(const struct ap_net *net, const struct ap_link *l)
+{
+	return !(l->flags & (AP_L_NO_IPV6 | AP_L_NO_RA)) && count(net, l->slot, 6) == 0;
+}
+
+static void guard_ipv6(struct build *b, const struct ap_net *net, const struct ap_link *l)
 {
 	static const uint8_t none[16] = {0};
 
-	if (count(net, slot, 6) == 0) {
+	if (l->flags & AP_L_NO_IPV6) {
+		return;
+	}
+	if (is_open(net, l)) {
 		pass_ipv6(b, NULL);
 		return;
 	}
@@ -278,26 +384,82 @@ static void guard_ipv6(struct build *b, const struct ap_net *net, uint32_t slot)
 	for (uint32_t i = 0; i < net->n_addrs; i++) {
 		const struct ap_addr *a = &net->addrs[i];
 
-		if (a->link == slot && a->family == 6) {
+		if (a->link == l->slot && a->family == 6) {
 			pass_ipv6(b, a->addr);
 			pass_advert(b, a->addr);
 		}
 	}
-	match_icmp6(drop(b, PRIO_NO_ADVERT, ETH_P_IPV6), ND_NEIGHBOR_ADVERT);
+	drop_adverts(b);
+}
+
+/* No address that counts: the MAC does, and IPv6 addresses where a router gives none. */
+static void guard_mac(struct build *b, const struct ap_net *net, const struct ap_link *l)
+{
+	if (!is_open(net, l)) {
+		guard_ipv6(b, net, l);
+		match_all(drop(b, PRIO_NO_IPV6, ETH_P_IPV6));
+	}
+	(void)pass(b, PRIO_OTHER, ETH_P_ALL);
+}
+
+static bool covers(const struct net_dest *d, const uint8_t *addr)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		if ((be32(d->addr + i * 4) ^ be32(addr + i * 4)) & prefix_mask(d->prefix, i)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Unless it is in one that is there already. */
+static void add_near(struct build *b, const uint8_t *addr, uint32_t prefix)
+{
+	struct net_dest *d = &b->near[b->n_near];
+
+	for (unsigned i = 0; i < b->n_near; i++) {
+		if (b->near[i].prefix <= prefix && covers(&b->near[i], addr)) {
+			return;
+		}
+	}
+	*d = (struct net_dest){.family = 6, .prefix = prefix};
+	memcpy(d->addr, addr, sizeof(d->addr));
+	b->n_near++;
+}
+
+static void find_near(struct build *b, const struct ap_net *net, uint32_t slot)
+{
+	static const uint8_t group[16] = {0xff, 0x02};
+	static const uint8_t link_local[16] = {0xfe, 0x80};
+
+	if (!b->egress) {
+		add_near(b, group, 0); /* anywhere */
+		return;
+	}
+	add_near(b, group, 16);
+	add_near(b, link_local, 10);
+	for (uint32_t i = 0; i < net->n_addrs; i++) {
+		const struct ap_addr *a = &net->addrs[i];
+
+		if (a->link == slot && a->family == 6) {
+			add_near(b, a->flags & AP_A_PEER ? a->peer : a->addr, a->prefix);
+		}
+	}
 }
 
 int net_guard_build(const struct ap_net *net, uint32_t link, const struct net_egress *egress,
 		    int to, struct net_filter *out)
 {
-	struct build b = {.v = out, .mac = net->links[link].mac, .egress = egress, .to = to};
-	uint32_t slot = net->links[link].slot;
+	const struct ap_link *l = &net->links[link];
+	struct build b = {.v = out, .mac = l->mac, .egress = egress, .to = to};
 
-	if (!egress && count(net, slot, 4) + count(net, slot, 6) == 0) {
-		(void)pass(&b, PRIO_OTHER, ETH_P_ALL);
+	find_near(&b, net, l->slot);
+	if (!egress && count(net, l->slot, 4) + count(net, l->slot, 6) == 0) {
+		guard_mac(&b, net, l);
 	} else {
-		guard_ipv4(&b, net, slot);
-		guard_ipv6(&b, net, slot);
+		guard_ipv4(&b, net, l->slot);
+		guard_ipv6(&b, net, l);
 	}
-	key(drop(&b, PRIO_DROP, ETH_P_ALL), 0, 0, 0);
+	match_all(drop(&b, PRIO_DROP, ETH_P_ALL));
 	return b.n <= NET_GUARD_MAX ? (int)b.n : -E2BIG;
 }

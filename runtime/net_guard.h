@@ -5,11 +5,18 @@
  * Those that bear the interface's MAC address and, where the engine gave it addresses,
  * one of them as their source: in IPv4, in ARP, in IPv6 and in neighbour advertisements.
  * Everything else is dropped on the host's side of the tap, out of the guest's reach.
- * An address family without addresses is left alone (an address may come by DHCP or
- * from a router); without any address only the MAC address counts.
+ * IPv4 without addresses is left alone (one may come by DHCP), and so is IPv6 where none but
+ * link-local ones are known and routers are listened to, who may give others. Where they aren't, the
+ * link-local ones are all there are; where IPv6 is off none of it leaves. Without any address that
+ * counts any other protocol may leave, too.
+ *
+ * An advertisement leaves as Linux sends it: from the address that it is about. Where it can't be
+ * seen, the packet is dropped: behind IPv6's routing, destination and mobility headers, and behind
+ * two headers or a hop-by-hop header of more than eight bytes.
  *
  * With an allow-list the destination counts as well. What a link needs to work stays
- * free: ARP, and IPv6's search for neighbours and routers. Where a port is named, IPv4
+ * free: ARP, and IPv6's search for neighbours and routers, up to 255 bytes to the link's
+ * groups, link-local addresses and the interface's networks. Where a port is named, IPv4
  * options, IPv6 extension headers and all but first fragments are dropped: the port
  * is where it is looked for, or the packet doesn't leave.
  *

@@ -99,7 +99,12 @@ static int link_from_guest(struct nl_sock *nl, const struct net_scan *s, unsigne
 static int link_to_guest(struct nl_sock *nl, const struct net_scan *s, unsigned i, int tap)
 {
 	const struct net_filter all = {
-		.prio = PRIO_ALL, .proto = ETH_P_ALL, .to = tap, .n_keys = 1};
+		.prio = PRIO_ALL,
+		.proto = ETH_P_ALL,
+		.to = tap,
+		.n_keys = 1,
+		.key = {{.off = -4}}, /* every frame has it, one without a payload, too */
+	};
 	int rc = s->net.resolver[0] != 0 ? net_dns_filters(nl, s->ifindex[i], tap, NET_TC_PRIO) : 0;
 
 	return rc == 0 ? net_tc_filter(nl, s->ifindex[i], &all) : rc;

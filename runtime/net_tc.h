@@ -29,14 +29,19 @@ bool net_tc_is_ours(struct nl_sock *nl, int ifindex);
 
 #define NET_TC_PRIO	 0x564f /* "VO": the first of the priorities that are ours */
 #define NET_TC_PRIO_LAST 0x565f
-#define NET_TC_KEYS	 12u
+#define NET_TC_KEYS	 16u
 
 /* Labels of filters: entries of the allow-list by their number from 1 on, and: */
 #define NET_LABEL_PASSED  0xfffdu /* the guest's own frame, on its way */
 #define NET_LABEL_REFUSED 0xfffeu /* the guest's own frame to where it may not send */
 #define NET_LABEL_SPOOFED 0xffffu /* not the guest's address */
 
-/** struct net_key - 32 bits at @off from the network header, compared where @mask has ones */
+/**
+ * struct net_key - 32 bits at @off from the network header, compared where @mask has ones
+ *
+ * They have to be there even if @mask has none. Where the frame ends before them, the kernel leaves out the
+ * filter and all that follow with its priority.
+ */
 struct net_key {
 	int off;
 	uint32_t value;

@@ -29,34 +29,55 @@ static unsigned n_filters;
 static const struct net_egress *egress;
 static uint8_t frame[128];
 
-static bool key_matches(const struct net_key *k, size_t len)
+static bool key_is_there(const struct net_key *k, size_t len)
 {
 	int at = ETH + k->off;
+
+	return at >= 0 && (size_t)at + 4 <= len;
+}
+
+static bool key_matches(const struct net_key *k)
+{
 	uint32_t v = 0;
 
-	if (at < 0 || (size_t)at + 4 > len) {
-		return false;
-	}
 	for (int i = 0; i < 4; i++) {
-		v = v << 8 | frame[at + i];
+		v = v << 8 | frame[ETH + k->off + i];
 	}
 	return (v & k->mask) == (k->value & k->mask);
 }
 
-/* As the kernel does: by priority, protocols that fit, all keys. Return: leaves the guest */
+/* As the kernel does. Return: 1, 0, or -1: the frame ends before one of the keys that count */
+static int filter_matches(const struct net_filter *f, size_t len)
+{
+	for (unsigned k = 0; k < f->n_keys; k++) {
+		if (!key_is_there(&f->key[k], len)) {
+			return -1;
+		}
+		if (!key_matches(&f->key[k])) {
+			return 0;
+		}
+	}
+	return 1;
+}
+
 static uint16_t label; /* of the filter that decided last */
 
+/* By priority, protocols that fit, all keys. Return: leaves the guest */
 static bool leaves(uint16_t proto, size_t len)
 {
-	for (unsigned prio = 0; prio <= UINT16_MAX; prio++) {
+	int passed_over = -1; /* a priority, its rest */
+
+	for (unsigned prio = NET_TC_PRIO; prio <= NET_TC_PRIO_LAST; prio++) {
 		for (unsigned i = 0; i < n_filters; i++) {
 			const struct net_filter *f = &filters[i];
-			bool hit = f->prio == prio && (f->proto == proto || f->proto == ETH_P_ALL);
+			int hit = 0;
 
-			for (unsigned k = 0; hit && k < f->n_keys; k++) {
-				hit = key_matches(&f->key[k], len);
+			if (f->prio == prio && passed_over != (int)prio &&
+			    (f->proto == proto || f->proto == ETH_P_ALL)) {
+				hit = filter_matches(f, len);
 			}
-			if (hit) {
+			passed_over = hit < 0 ? (int)prio : passed_over;
+			if (hit > 0) {
 				assert_true(f->to == 0 || f->to == UPLINK);
 				label = f->label;
 				return f->to == UPLINK;
@@ -107,6 +128,9 @@ static bool advert_leaves(const uint8_t *src, const uint8_t *target)
 	frame[ETH] = 0x60;
 	frame[ETH + 6] = 58;
 	memcpy(frame + ETH + 8, src, 16);
+	frame[ETH + 24] = 0xff; /* to all on the link */
+	frame[ETH + 25] = 0x02;
+	frame[ETH + 39] = 1;
 	frame[ETH + 40] = 136;
 	memcpy(frame + ETH + 48, target, 16);
 	return leaves(ETH_P_IPV6, ETH + 64);
@@ -179,9 +203,122 @@ static void test_both_families(void **state)
 	assert_false(ipv6_leaves(mac, ip6_other));
 	assert_false(ipv6_leaves(other_mac, ip6));
 	assert_true(advert_leaves(ip6, ip6));
-	assert_true(advert_leaves(ip6_ll, ip6));
+	assert_true(advert_leaves(ip6_ll, ip6_ll));
 	assert_false(advert_leaves(ip6, ip6_other));
 	assert_false(lldp_leaves());
+}
+
+/* An advertisement of the own address is no way to send with another one. */
+static void test_adverts_have_a_source(void **state)
+{
+	static struct ap_net n;
+
+	(void)state;
+	memset(&n, 0, sizeof(n));
+	add(&n, 1, 6, ip6);
+	build(&n);
+	assert_true(advert_leaves(ip6, ip6));
+	assert_false(advert_leaves(ip6_other, ip6));
+	assert_false(advert_leaves(zero, ip6));
+	for (unsigned i = 0; i < 16; i++) {
+		uint8_t a6[16];
+
+		memcpy(a6, ip6, 16);
+		a6[i] ^= 1;
+		assert_false(advert_leaves(a6, ip6));
+	}
+}
+
+/*
+ * From the own address, behind an extension header: of type @outer and @units * 8 bytes more than
+ * 8, then @inner. @second: what stands in bytes 2 and 3, of a fragment its offset
+ */
+static bool behind_leaves(const uint8_t *src, uint8_t outer, unsigned units, uint16_t second,
+			  uint8_t inner, uint8_t type)
+{
+	size_t at = ETH + 48 + units * 8;
+
+	ether(mac, ETH_P_IPV6);
+	frame[ETH] = 0x60;
+	frame[ETH + 6] = outer;
+	memcpy(frame + ETH + 8, src, 16);
+	frame[ETH + 40] = inner;
+	frame[ETH + 41] = (uint8_t)units;
+	frame[ETH + 42] = (uint8_t)(second >> 8);
+	frame[ETH + 43] = (uint8_t)second;
+	frame[at] = type;
+	memcpy(frame + at + 8, ip6_other, 16);
+	return leaves(ETH_P_IPV6, at + 24);
+}
+
+#define ROUTER_ALERT 0x0502
+
+static void test_no_advert_behind_extension_headers(void **state)
+{
+	static const uint8_t outer[] = {0, 43, 44, 60, 135};
+	static const uint8_t further[] = {0, 43, 44, 60, 135};
+	static struct ap_net n;
+
+	(void)state;
+	memset(&n, 0, sizeof(n));
+	add(&n, 1, 6, ip6);
+	add(&n, 1, 6, ip6_ll);
+	build(&n);
+	for (unsigned i = 0; i < sizeof(outer); i++) {
+		assert_false(behind_leaves(ip6, outer[i], 0, 0, 58, 136));
+		assert_int_equal(label, NET_LABEL_SPOOFED);
+		for (unsigned k = 0; k < sizeof(further); k++) {
+			assert_false(behind_leaves(ip6, outer[i], 0, 0, further[k], 58));
+		}
+	}
+	for (unsigned units = 1; units < 6; units++) {
+		assert_false(behind_leaves(ip6, 0, units, ROUTER_ALERT, 58, 136));
+		assert_false(behind_leaves(ip6, 60, units, 0, 58, 136));
+	}
+	assert_false(behind_leaves(ip6, 0, 0, ROUTER_ALERT, 58, 136));
+	/* group reports, also before there is an address */
+	assert_true(behind_leaves(ip6_ll, 0, 0, ROUTER_ALERT, 58, 143));
+	assert_true(behind_leaves(ip6_ll, 0, 0, ROUTER_ALERT, 58, 131));
+	assert_true(behind_leaves(ip6_ll, 0, 0, ROUTER_ALERT, 58, 132));
+	assert_true(behind_leaves(zero, 0, 0, ROUTER_ALERT, 58, 143));
+	assert_false(behind_leaves(ip6_other, 0, 0, ROUTER_ALERT, 58, 143));
+}
+
+static void test_fragments_leave(void **state)
+{
+	static struct ap_net n;
+
+	(void)state;
+	memset(&n, 0, sizeof(n));
+	add(&n, 1, 6, ip6);
+	build(&n);
+	assert_true(behind_leaves(ip6, 44, 0, 0x0001, 17, 136)); /* the first */
+	assert_true(behind_leaves(ip6, 44, 0, 0x05a9, 17, 136));
+	assert_true(behind_leaves(ip6, 44, 0, 0xfff8, 17, 136)); /* the last */
+	assert_true(behind_leaves(ip6, 44, 0, 0x0001, 58, 128)); /* a large ping */
+	assert_true(behind_leaves(ip6, 44, 0, 0x05a9, 58, 136)); /* data, not a type */
+	assert_false(behind_leaves(ip6, 44, 0, 0x0001, 58, 136));
+	assert_false(behind_leaves(ip6_other, 44, 0, 0x0001, 17, 0));
+}
+
+/* Less than a key's four bytes after the header. */
+static void test_frames_without_a_payload(void **state)
+{
+	static const uint16_t protos[] = {ETH_P_IP, ETH_P_ARP, ETH_P_IPV6, 0x88cc};
+	static struct ap_net n;
+
+	(void)state;
+	memset(&n, 0, sizeof(n));
+	add(&n, 1, 4, ip);
+	add(&n, 1, 6, ip6);
+	build(&n);
+	for (unsigned i = 0; i < sizeof(protos) / sizeof(protos[0]); i++) {
+		for (size_t len = ETH; len < ETH + 8; len++) {
+			ether(mac, protos[i]);
+			assert_false(leaves(protos[i], len));
+			assert_int_equal(label, NET_LABEL_SPOOFED);
+		}
+	}
 }
 
 static void test_each_byte_of_an_address_counts(void **state)
@@ -221,7 +358,8 @@ static void test_a_family_without_addresses(void **state)
 	(void)state;
 	memset(&n, 0, sizeof(n));
 	add(&n, 1, 4, ip);
-	add(&n, 1, 6, ip6_ll); /* a router's prefix is still to come */
+	add(&n, 1, 6, ip6_ll);
+	n.links[1].flags = AP_L_UP; /* a router's prefix is still to come */
 	build(&n);
 	assert_false(ipv4_leaves(mac, ip_alias));
 	assert_true(ipv6_leaves(mac, ip6_other));
@@ -236,6 +374,60 @@ static void test_a_family_without_addresses(void **state)
 	assert_true(arp_leaves(mac, mac, ip_alias));
 	assert_false(arp_leaves(mac, other_mac, ip_alias));
 	assert_false(ipv6_leaves(mac, ip6_other));
+}
+
+/* Nobody but the engine gives addresses: the link-local one is all there is. */
+static void test_no_router_is_listened_to(void **state)
+{
+	static struct ap_net n;
+
+	(void)state;
+	for (unsigned with_ipv4 = 0; with_ipv4 < 2; with_ipv4++) {
+		memset(&n, 0, sizeof(n));
+		if (with_ipv4) {
+			add(&n, 1, 4, ip);
+		}
+		add(&n, 1, 6, ip6_ll);
+		n.links[1].flags = AP_L_UP | AP_L_NO_RA;
+		build(&n);
+		assert_true(ipv6_leaves(mac, ip6_ll));
+		assert_true(ipv6_leaves(mac, zero));
+		assert_false(ipv6_leaves(mac, ip6_other));
+		assert_true(advert_leaves(ip6_ll, ip6_ll));
+		assert_false(advert_leaves(ip6_ll, ip6_other));
+		assert_true(ipv4_leaves(mac, ip));
+		assert_int_equal(ipv4_leaves(mac, ip_alias), !with_ipv4);
+		assert_int_equal(lldp_leaves(), !with_ipv4);
+	}
+	n.n_addrs = 0;
+	build(&n);
+	assert_false(ipv6_leaves(mac, ip6_ll));
+	n.links[1].flags = AP_L_UP | AP_L_NO_RA;
+	add(&n, 1, 6, ip6);
+	build(&n);
+	assert_true(ipv6_leaves(mac, ip6));
+}
+
+static void test_no_ipv6(void **state)
+{
+	static struct ap_net n;
+
+	(void)state;
+	for (unsigned with_ipv4 = 0; with_ipv4 < 2; with_ipv4++) {
+		memset(&n, 0, sizeof(n));
+		if (with_ipv4) {
+			add(&n, 1, 4, ip);
+		}
+		n.links[1].flags = AP_L_UP | AP_L_NO_IPV6;
+		build(&n);
+		assert_false(ipv6_leaves(mac, ip6_ll));
+		assert_false(ipv6_leaves(mac, zero));
+		assert_false(advert_leaves(ip6_ll, ip6_ll));
+		ether(mac, ETH_P_IPV6);
+		assert_false(leaves(ETH_P_IPV6, ETH));
+		assert_true(ipv4_leaves(mac, ip));
+		assert_int_equal(lldp_leaves(), !with_ipv4);
+	}
 }
 
 static void test_no_address_at_all(void **state)
@@ -302,6 +494,79 @@ static bool to6(const char *dst, uint8_t next, uint16_t port)
 	return leaves(ETH_P_IPV6, ETH + 64);
 }
 
+/* Of @size bytes, about and from the own address. */
+static bool ndp_leaves(const char *dst, uint8_t type, uint16_t size)
+{
+	(void)to6(dst, 58, 0);
+	frame[ETH + 4] = (uint8_t)(size >> 8);
+	frame[ETH + 5] = (uint8_t)size;
+	frame[ETH + 40] = type;
+	memcpy(frame + ETH + 48, ip6, 16);
+	return leaves(ETH_P_IPV6, ETH + 64);
+}
+
+/* What finds neighbours goes to neighbours: it is no tunnel. */
+static void test_neighbours_are_on_the_link(void **state)
+{
+	static const uint8_t types[] = {133, 135, 136};
+	static struct ap_net n;
+
+	(void)state;
+	memset(&n, 0, sizeof(n));
+	add(&n, 1, 6, ip6);
+	add(&n, 1, 6, ip6_ll);
+	n.addrs[0].prefix = 64;
+	n.addrs[1].prefix = 64;
+	allow("none");
+	build(&n);
+	for (unsigned i = 0; i < sizeof(types); i++) {
+		assert_true(ndp_leaves("ff02::1:ff00:2", types[i], 32));
+		assert_true(ndp_leaves("ff02::2", types[i], 32));
+		assert_true(ndp_leaves("fe80::1", types[i], 32));
+		assert_true(ndp_leaves("fd01::1", types[i], 32));
+		assert_false(ndp_leaves("2001:db8::1", types[i], 32));
+		assert_false(ndp_leaves("fd01:0:0:1::1", types[i], 32));
+		assert_false(ndp_leaves("ff05::2", types[i], 32));
+		assert_false(ndp_leaves("fd01::1", types[i], 1000));
+	}
+	assert_false(ndp_leaves("fd01::1", 128, 32));
+	assert_false(ndp_leaves("fd01::1", 134, 32));
+	assert_false(ndp_leaves("ff02::1", 137, 32));
+	n.addrs[0].prefix = 128; /* the far end of a line */
+	n.addrs[0].flags = AP_A_PEER;
+	assert_int_equal(inet_pton(AF_INET6, "fd77::1", n.addrs[0].peer), 1);
+	build(&n);
+	assert_true(ndp_leaves("fd77::1", 136, 32));
+	assert_false(ndp_leaves("fd77::2", 136, 32));
+	assert_false(ndp_leaves("fd01::1", 136, 32));
+	egress = NULL;
+	build(&n);
+	assert_true(ndp_leaves("2001:db8::1", 136, 32)); /* as anything may */
+}
+
+/* Networks don't multiply addresses that share one. */
+static void test_many_addresses_in_one_network(void **state)
+{
+	static struct ap_net n;
+
+	(void)state;
+	memset(&n, 0, sizeof(n));
+	for (unsigned i = 0; i < AP_MAX_ADDRS; i++) {
+		add(&n, 1, 6, ip6);
+		n.addrs[i].addr[15] = (uint8_t)i;
+		n.addrs[i].prefix = 64;
+	}
+	allow("none");
+	build(&n);
+	assert_true(ndp_leaves("ff02::1:ff00:2", 135, 32));
+	for (unsigned i = 0; i < AP_MAX_ADDRS; i++) {
+		n.addrs[i].addr[7] = (uint8_t)i;
+	}
+	assert_int_equal(try_build(&n), -E2BIG);
+	egress = NULL;
+	build(&n);
+}
+
 static void test_allow_list(void **state)
 {
 	static struct ap_net n;
@@ -336,8 +601,7 @@ static void test_allow_list(void **state)
 	assert_true(advert_leaves(ip6, ip6));
 	assert_false(advert_leaves(ip6, ip6_other));
 	assert_true(to6("ff02::1:ff00:1", 58, 0) == false); /* type 0 is no solicitation */
-	frame[ETH + 40] = 135;
-	assert_true(leaves(ETH_P_IPV6, ETH + 64));
+	assert_true(ndp_leaves("ff02::1:ff00:1", 135, 32));
 	assert_false(ipv4_leaves(mac, ip_alias));
 
 	allow("none");
@@ -475,6 +739,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_families),
+		cmocka_unit_test(test_adverts_have_a_source),
+		cmocka_unit_test(test_no_advert_behind_extension_headers),
+		cmocka_unit_test(test_fragments_leave),
+		cmocka_unit_test(test_frames_without_a_payload),
+		cmocka_unit_test(test_no_router_is_listened_to),
+		cmocka_unit_test(test_no_ipv6),
+		cmocka_unit_test(test_neighbours_are_on_the_link),
+		cmocka_unit_test(test_many_addresses_in_one_network),
 		cmocka_unit_test(test_each_byte_of_an_address_counts),
 		cmocka_unit_test(test_a_family_without_addresses),
 		cmocka_unit_test(test_no_address_at_all),

@@ -176,6 +176,9 @@ static void test_an_interface_comes_and_goes(void **state)
 		   tap));
 	assert_true(
 		sh("tc filter show dev %s parent ffff: | grep -q 'Redirect to device in1'", tap));
+	/* What frames without a payload have, too. */
+	assert_true(sh("tc filter show dev in1 parent ffff: | grep -q 'match 0*/0* at -4'"));
+	assert_true(sh("tc filter show dev %s parent ffff: | grep -q 'match 0*/0* at -4'", tap));
 	assert_true(tap_passes(tap, "0a010002"));
 	settle(f);
 	pair_end(1);
