@@ -92,7 +92,11 @@ static inline unsigned net_rx_pair(const struct virtio_net *net, unsigned tap_qu
 void net_rx(struct virtio_net *net, unsigned tap_queue);
 /** net_tx() - send what waits in a pair's transmit queue. Syscalls: writev (role vmm) */
 void net_tx(struct virtio_net *net, unsigned pair);
-/** net_tap_failed() - is @err (-errno of a tap) its end? Then the link goes down */
+/**
+ * net_tap_failed() - is @err (-errno of a tap) its end? Then the link goes down
+ *
+ * No pair waits for room any more: when a queue isn't being served, all are to be looked at again.
+ */
 bool net_tap_failed(struct virtio_net *net, int err);
 
 #endif /* VMM_NET_PRIV_H */

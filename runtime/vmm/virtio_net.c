@@ -187,9 +187,23 @@ static void rx_kicked(struct virtio_net *net, unsigned pair)
 	net->pair[pair].stock.starved = false;
 }
 
+/* Frames that waited for room in a tap that is gone now: nothing would ever ask for them again. */
+static void drop_waiting(struct virtio_net *net, bool was_gone)
+{
+	if (was_gone || !net->tap_gone || net->cfg.kernel) {
+		return;
+	}
+	for (unsigned i = 0; i < net->cfg.n_pairs; i++) {
+		if (net->dev.active && net->dev.vq[VIRTIO_NET_Q_TX(i)].ready) {
+			net_tx(net, i);
+		}
+	}
+}
+
 static void net_notify(struct virtio_dev *dev, unsigned q)
 {
 	struct virtio_net *net = net_of_dev(dev);
+	bool was_gone = net->tap_gone;
 	struct iovec iov[CTRL_IOV];
 
 	if ((dev->driver_features & NETF_CTRL_VQ) && q == ctrl_queue(net)) {
@@ -203,6 +217,7 @@ static void net_notify(struct virtio_dev *dev, unsigned q)
 		rx_kicked(net, q / 2);
 	} else {
 		net_tx(net, q / 2);
+		drop_waiting(net, was_gone);
 	}
 }
 
@@ -295,16 +310,22 @@ bool net_tap_failed(struct virtio_net *net, int err)
 		return false;
 	}
 	net->tap_gone = true;
+	for (unsigned i = 0; i < net->cfg.n_pairs; i++) {
+		net->pair[i].tx_blocked = false; /* it won't be writable any more */
+	}
 	set_link(net, false);
 	return true;
 }
 
 void virtio_net_event(struct virtio_net *net, unsigned pair, uint32_t events)
 {
+	bool was_gone;
+
 	if (pair >= net->cfg.n_pairs) {
 		return;
 	}
 	(void)pthread_mutex_lock(&net->dev.lock); /* can't fail: not recursive, not robust */
+	was_gone = net->tap_gone;
 	if (events & (EPOLLERR | EPOLLHUP)) {
 		(void)net_tap_failed(net, -ENODEV);
 	}
@@ -318,6 +339,7 @@ void virtio_net_event(struct virtio_net *net, unsigned pair, uint32_t events)
 		net->pair[pair].tx_blocked = false;
 		net_tx(net, pair);
 	}
+	drop_waiting(net, was_gone);
 	(void)pthread_mutex_unlock(&net->dev.lock);
 }
 

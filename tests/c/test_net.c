@@ -440,6 +440,46 @@ static void test_a_full_tap_makes_the_queue_wait(void **state)
 	assert_int_equal(got[HDR], (uint8_t)received);
 }
 
+static void fill_tap(struct fixture *f, unsigned pair)
+{
+	static const uint8_t frame[1000];
+	const struct net_hdr zero = {0};
+	unsigned sent = 0;
+	struct eg_used u;
+
+	while (!(virtio_net_wants(f->net, pair) & EPOLLOUT)) {
+		guest_sends(f, pair, &zero, frame, sizeof(frame));
+		assert_in_range(++sent, 1, 2000);
+		while (eg_used_next(f->g, VIRTIO_NET_Q_TX(pair), &u)) {
+			continue;
+		}
+	}
+}
+
+/* A tap that ends while it is full never says that there is room: what waits is dropped, in all queues. */
+static void test_frames_that_wait_for_a_tap_that_ends_are_dropped(void **state)
+{
+	static const uint8_t frame[60];
+	const struct net_hdr zero = {0};
+	struct fixture *f = *state;
+	struct virtio_net_stats st;
+	struct eg_used u;
+
+	start(f, EG_ALL_OFFERED);
+	fill_tap(f, 0);
+	fill_tap(f, 1);
+	guest_sends(f, 1, &zero, frame, sizeof(frame));
+	virtio_net_event(f->net, 2, EPOLLERR); /* poll says no more of a tap without a device */
+	assert_int_equal(virtio_net_wants(f->net, 0), 0);
+	assert_true(eg_used_next(f->g, VIRTIO_NET_Q_TX(0), &u));
+	assert_true(eg_used_next(f->g, VIRTIO_NET_Q_TX(1), &u));
+	assert_true(eg_used_next(f->g, VIRTIO_NET_Q_TX(1), &u));
+	virtio_net_stats(f->net, &st);
+	assert_int_equal(st.tx_dropped, 3);
+	guest_sends(f, 0, &zero, frame, sizeof(frame)); /* and so is what comes later */
+	assert_true(eg_used_next(f->g, VIRTIO_NET_Q_TX(0), &u));
+}
+
 /* --- queue pairs ----------------------------------------------------------------------------- */
 
 static void test_pairs(void **state)
@@ -680,6 +720,7 @@ int main(void)
 		T(test_bad_headers_are_dropped),
 		T(test_no_frame_at_all),
 		T(test_a_full_tap_makes_the_queue_wait),
+		T(test_frames_that_wait_for_a_tap_that_ends_are_dropped),
 		T(test_pairs),
 		T(test_unknown_control_requests),
 		T(test_control_queue_without_multiqueue),
