@@ -233,8 +233,8 @@ $(FUZZ_TESTS): $(BUILD)/tests/%: tests/fuzz/%.c $(LIB_tests) $(ARCHIVES)
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests/c -I. $(LDFLAGS_ALL) -o $@ $< $(LIB_tests) \
 		-Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
-# The one test that sees both sides. It has taps for the devices of a machine.
-$(BUILD)/tests/test_net_roundtrip: LDFLAGS += -Wl,--wrap=netdev_find -Wl,--wrap=netdev_bind -Wl,--wrap=netdev_unbind
+# The one test that sees both sides. It has taps for the devices of a machine, and interrupts dumps.
+$(BUILD)/tests/test_net_roundtrip: LDFLAGS += -Wl,--wrap=netdev_find -Wl,--wrap=netdev_bind -Wl,--wrap=netdev_unbind -Wl,--wrap=nl_recvmsgs
 $(BUILD)/tests/test_net_roundtrip: tests/c/test_net_roundtrip.c $(LIB_agent) $(ARCHIVES)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)

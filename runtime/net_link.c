@@ -20,7 +20,7 @@ int net_nl_errno(int nl_err)
 		{NLE_OPNOTSUPP, ENOTSUP},    {NLE_INVAL, EINVAL},
 		{NLE_BUSY, EBUSY},	     {NLE_RANGE, ERANGE},
 		{NLE_NOADDR, EADDRNOTAVAIL}, {NLE_AF_NOSUPPORT, EAFNOSUPPORT},
-		{NLE_MSGSIZE, EMSGSIZE},
+		{NLE_MSGSIZE, EMSGSIZE},     {NLE_DUMP_INTR, EINTR},
 	};
 	int nl = nl_err < 0 ? -nl_err : nl_err;
 

@@ -32,6 +32,7 @@
 
 #define RULE_PRIO_MAIN 32766u /* the kernel's own rules: 0, this and the next */
 #define METRIC_NULL    0xffffffffu
+#define DUMP_TRIES     16u /* an engine at work changes a few things in a row */
 
 /* --- links ----------------------------------------------------------------------------------- */
 
@@ -413,12 +414,78 @@ static bool rule_link(const struct net_scan *s, const char *name, uint32_t *out)
 	return !name || link_number_of(s, name, out);
 }
 
+/* Conditions and effects that the agent's protocol has no words for; others that a newer kernel has, too. */
+static const char *attr_beyond(const struct nlattr *a)
+{
+	switch (nla_type(a)) {
+	case FRA_DST:
+	case FRA_SRC:
+	case FRA_IIFNAME:
+	case FRA_OIFNAME:
+	case FRA_GOTO:
+	case FRA_PRIORITY:
+	case FRA_FWMARK:
+	case FRA_FWMASK:
+	case FRA_TABLE:
+	case FRA_PROTOCOL: /* who made it */
+	case FRA_FLOW:	   /* realms: for the host's traffic control, not for the way */
+	case FRA_PAD:
+		return NULL;
+	case FRA_SUPPRESS_PREFIXLEN: /* always there */
+		return nla_len(a) >= 4 && nla_get_u32(a) == UINT32_MAX ? NULL
+								       : "ignores some routes";
+	case FRA_L3MDEV:
+		return "is about VRFs";
+	case FRA_UID_RANGE:
+		return "is about users";
+	case FRA_TUN_ID:
+		return "is about tunnels";
+	case FRA_IP_PROTO:
+	case FRA_SPORT_RANGE:
+	case FRA_DPORT_RANGE:
+		return "is about ports or protocols";
+	default:
+		return "has a condition or an effect of a kind that is unknown";
+	}
+}
+
+/*
+ * libnl keeps to itself, or doesn't know, most of what makes a rule another one: without it the guest
+ * would send elsewhere what the rule was never about.
+ */
+bool net_scan_rule_fits(struct nlmsghdr *h)
+{
+	const char *beyond = NULL;
+	struct fib_rule_hdr rule;
+	uint32_t prio = 0;
+	struct nlattr *a;
+	int left;
+
+	if (!nlmsg_valid_hdr(h, sizeof(rule))) {
+		return false;
+	}
+	memcpy(&rule, nlmsg_data(h), sizeof(rule));
+	if (family_of(rule.family) == 0) {
+		return false; /* of multicast routing: the VM has none */
+	}
+	beyond = rule.flags & FIB_RULE_INVERT ? "is about all but what it names" : NULL;
+	nlmsg_for_each_attr(a, h, sizeof(rule), left)
+	{
+		beyond = beyond ? beyond : attr_beyond(a);
+		if (nla_type(a) == FRA_PRIORITY && nla_len(a) >= 4) {
+			prio = nla_get_u32(a);
+		}
+	}
+	if (beyond) {
+		vr_warn("policy rule %u %s: the VM doesn't get it", prio, beyond);
+	}
+	return !beyond;
+}
+
 static int rule_visit(struct net_scan *s, struct nl_object *o)
 {
 	struct rtnl_rule *rule = (struct rtnl_rule *)o;
 	uint32_t prio = rtnl_rule_get_prio(rule);
-	uint16_t ports[2];
-	uint8_t proto;
 	struct ap_rule r = {
 		.family = family_of(rtnl_rule_get_family(rule)),
 		.action = rtnl_rule_get_action(rule),
@@ -439,12 +506,6 @@ static int rule_visit(struct net_scan *s, struct nl_object *o)
 	    !rule_link(s, rtnl_rule_get_oif(rule), &r.out_link)) {
 		return 0;
 	}
-	if (rtnl_rule_get_ipproto(rule, &proto) == 0 ||
-	    rtnl_rule_get_sport(rule, &ports[0], &ports[1]) == 0 ||
-	    rtnl_rule_get_dport(rule, &ports[0], &ports[1]) == 0) {
-		vr_warn("policy rule %u is about ports or protocols: the VM doesn't get it", prio);
-		return 0;
-	}
 	(void)put_bytes(rtnl_rule_get_src(rule), r.src);
 	(void)put_bytes(rtnl_rule_get_dst(rule), r.dst);
 	if (s->net.n_rules == AP_MAX_RULES) {
@@ -459,11 +520,6 @@ static int rule_visit(struct net_scan *s, struct nl_object *o)
 static int route_cache(struct nl_sock *nl, struct nl_cache **out)
 {
 	return rtnl_route_alloc_cache(nl, AF_UNSPEC, 0, out);
-}
-
-static int rule_cache(struct nl_sock *nl, struct nl_cache **out)
-{
-	return rtnl_rule_alloc_cache(nl, AF_UNSPEC, out);
 }
 
 int net_scan_object(struct net_scan *s, struct nl_object *o)
@@ -507,52 +563,96 @@ static int dump(struct nl_sock *nl, struct net_scan *s, const char *what,
 	return 0;
 }
 
-/** struct link_dump - @rc: of what went wrong first */
-struct link_dump {
+/**
+ * struct raw_dump - messages of which libnl's objects don't have everything
+ * @rc: of what went wrong first
+ */
+struct raw_dump {
 	struct net_scan *s;
 	int rc;
 };
 
-static void on_link_object(struct nl_object *o, void *ctx)
+static void on_object(struct nl_object *o, void *ctx)
 {
-	struct link_dump *d = ctx;
+	struct raw_dump *d = ctx;
 
 	d->rc = d->rc < 0 ? d->rc : net_scan_object(d->s, o);
 }
 
-static int on_link(struct nl_msg *msg, void *ctx)
+static void take_message(struct raw_dump *d, struct nl_msg *msg)
 {
-	struct link_dump *d = ctx;
-	int rc = net_nl_errno(nl_msg_parse(msg, on_link_object, ctx));
+	int rc = net_nl_errno(nl_msg_parse(msg, on_object, d));
 
 	d->rc = d->rc < 0 ? d->rc : rc;
+}
+
+static int on_link(struct nl_msg *msg, void *ctx)
+{
+	struct raw_dump *d = ctx;
+
+	take_message(d, msg);
 	net_scan_ipv6(d->s, nlmsg_hdr(msg));
 	return NL_OK;
 }
 
+static int on_rule(struct nl_msg *msg, void *ctx)
+{
+	if (net_scan_rule_fits(nlmsg_hdr(msg))) {
+		take_message(ctx, msg);
+	}
+	return NL_OK;
+}
+
+/* Return: 0, -EINTR: something changed meanwhile, and is missing or there twice; or another -errno */
+static int raw_dump(struct nl_sock *nl, struct net_scan *s, int type, nl_recvmsg_msg_cb_t fn)
+{
+	struct raw_dump d = {.s = s};
+	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
+	int rc;
+
+	if (!cb) {
+		return -ENOMEM;
+	}
+	(void)nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, fn, &d); /* can't fail */
+	rc = nl_rtgen_request(nl, type, AF_UNSPEC, NLM_F_DUMP);
+	rc = net_nl_errno(rc < 0 ? rc : nl_recvmsgs(nl, cb));
+	nl_cb_put(cb);
+	return rc < 0 ? rc : d.rc;
+}
+
+static int dump_links(struct nl_sock *nl, struct net_scan *s)
+{
+	*s = (struct net_scan){.lo_ifindex = 1};
+	return raw_dump(nl, s, RTM_GETLINK, on_link);
+}
+
+static int dump_rules(struct nl_sock *nl, struct net_scan *s)
+{
+	s->net.n_rules = 0;
+	return raw_dump(nl, s, RTM_GETRULE, on_rule);
+}
+
+/* From the beginning, as libnl does for its caches, but not for ever. */
+static int dump_again(struct nl_sock *nl, struct net_scan *s, const char *what,
+		      int (*fn)(struct nl_sock *nl, struct net_scan *s), struct vr_err *err)
+{
+	int rc = -EINTR;
+
+	for (unsigned i = 0; rc == -EINTR && i < DUMP_TRIES; i++) {
+		rc = fn(nl, s);
+	}
+	if (rc == -E2BIG) {
+		return vr_err_set(err, E2BIG, "the container's network namespace has too many %s",
+				  what);
+	}
+	return rc < 0 ? vr_err_sys(err, rc, "list the %s of the container's network namespace",
+				   what)
+		      : 0;
+}
+
 int net_scan_links(struct nl_sock *nl, struct net_scan *out, struct vr_err *err)
 {
-	struct link_dump d = {.s = out};
-	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
-	int rc = cb ? 0 : -ENOMEM;
-
-	*out = (struct net_scan){.lo_ifindex = 1};
-	if (rc == 0) {
-		(void)nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_link, &d); /* can't fail */
-		rc = nl_rtgen_request(nl, RTM_GETLINK, AF_UNSPEC, NLM_F_DUMP);
-		rc = net_nl_errno(rc < 0 ? rc : nl_recvmsgs(nl, cb));
-	}
-	nl_cb_put(cb);
-	if (d.rc == -E2BIG) {
-		return vr_err_set(err, E2BIG,
-				  "the container's network namespace has too many "
-				  "interfaces");
-	}
-	rc = rc < 0 ? rc : d.rc;
-	return rc < 0 ? vr_err_sys(err, rc,
-				   "list the interfaces of the container's network "
-				   "namespace")
-		      : 0;
+	return dump_again(nl, out, "interfaces", dump_links, err);
 }
 
 int net_scan_config(struct nl_sock *nl, struct net_scan *s, struct vr_err *err)
@@ -568,7 +668,7 @@ int net_scan_config(struct nl_sock *nl, struct net_scan *s, struct vr_err *err)
 		rc = dump(nl, s, "neighbours", rtnl_neigh_alloc_cache, err);
 	}
 	if (rc == 0) {
-		rc = dump(nl, s, "rules", rule_cache, err);
+		rc = dump_again(nl, s, "rules", dump_rules, err);
 	}
 	return rc;
 }

@@ -19,6 +19,8 @@
 
 #include <netlink/netlink.h>
 
+#include "base/checked.h"
+#include "base/log.h"
 #include "guest-agent/netcfg.h"
 #include "net_scan.h"
 #include "net_tap.h"
@@ -110,6 +112,26 @@ static int namespace_make(struct fixture *f)
 	return 0;
 }
 
+/* --- dumps during which something changes: how many more of them */
+
+static unsigned n_interrupted;
+static unsigned n_dumps;
+
+int __real_nl_recvmsgs(struct nl_sock *nl, struct nl_cb *cb);
+int __wrap_nl_recvmsgs(struct nl_sock *nl, struct nl_cb *cb);
+
+int __wrap_nl_recvmsgs(struct nl_sock *nl, struct nl_cb *cb)
+{
+	int rc = __real_nl_recvmsgs(nl, cb);
+
+	n_dumps++;
+	if (rc >= 0 && n_interrupted > 0) {
+		n_interrupted--;
+		return -NLE_DUMP_INTR; /* after all of it, as libnl says it */
+	}
+	return rc;
+}
+
 static void scan(struct net_scan *s)
 {
 	struct vr_err err = VR_ERR_INIT;
@@ -146,7 +168,7 @@ static int setup(void **state)
 	assert_int_equal(netcfg_apply(&nothing, &fail), 0); /* as after the boot of a machine */
 	f->can = namespace_make(f) == 0;
 	plugged = 3;
-	n_bound = n_unbound = 0;
+	n_bound = n_unbound = n_interrupted = 0;
 	*state = f;
 	return 0;
 }
@@ -242,6 +264,90 @@ static void test_what_is_read(void **state)
 					 n->addrs[i].prefix == 20);
 		}
 	}
+}
+
+/* What the log says of a scan, from WARN on. */
+static void scan_with_log(struct net_scan *s, char *text, size_t cap)
+{
+	char path[] = "/tmp/volt-test-log-XXXXXX";
+	struct vr_err err = VR_ERR_INIT;
+	int fd = mkstemp(path);
+	ssize_t n;
+
+	assert_return_code(fd, errno);
+	assert_no_error(vr_log_init(path, VR_LOG_TEXT, VR_LOG_WARN, &err), err);
+	scan(s);
+	assert_no_error(vr_log_init(NULL, VR_LOG_TEXT, VR_LOG_ERROR, &err), err);
+	n = read(fd, text, cap - 1);
+	text[n > 0 ? n : 0] = '\0';
+	close(fd);
+	unlink(path);
+}
+
+/* A rule is carried over as it is, or not at all, which is said. */
+static void test_rules_dont_become_others(void **state)
+{
+	static const struct {
+		const char *rule;
+		const char *warning; /* NULL: it is carried over */
+	} t[] = {
+		{"from 10.0.0.0/8 tos 0x10 fwmark 1 table 100", NULL},
+		{"from all realms 3/4 table 100", NULL},
+		{"from all goto 32766", NULL},
+		{"not from 10.0.0.0/8 table 100", "is about all but what it names"},
+		{"from all uidrange 5-6 table 100", "is about users"},
+		{"from all table 100 suppress_prefixlength 0", "ignores some routes"},
+		{"from all table 100 suppress_ifgroup 5", "of a kind that is unknown"},
+		{"from all l3mdev", "is about VRFs"},
+		{"from all ipproto tcp table 100", "is about ports or protocols"},
+		{"from all sport 5 table 100", "is about ports or protocols"},
+	};
+	struct fixture *f = *state;
+	char text[4096];
+
+	if (!f->can) {
+		skip();
+	}
+	for (size_t i = 0; i < VR_ARRAY_SIZE(t); i++) {
+		char command[128];
+
+		snprintf(command, sizeof(command), "ip rule add %s pref 500", t[i].rule);
+		sh(command);
+		scan_with_log(&f->a, text, sizeof(text));
+		if ((f->a.net.n_rules == 1) != !t[i].warning ||
+		    (t[i].warning ? !strstr(text, t[i].warning) : text[0] != '\0')) {
+			fail_msg("'%s': %u rules, log: %s", t[i].rule, f->a.net.n_rules, text);
+		}
+		assert_true(!t[i].warning || strstr(text, "policy rule 500"));
+		sh("ip rule del pref 500");
+	}
+}
+
+/* Something changes during a dump, which is part of every day: it is made again, for some time. */
+static void test_a_dump_that_is_interrupted_is_made_again(void **state)
+{
+	struct fixture *f = *state;
+	struct vr_err err = VR_ERR_INIT;
+	struct nl_sock *nl;
+
+	if (!f->can) {
+		skip();
+	}
+	sh("ip rule add from 10.0.0.0/8 table 100 pref 500");
+	nl = nl_socket_alloc();
+	assert_return_code(nl_connect(nl, NETLINK_ROUTE), errno);
+	n_interrupted = 3;
+	assert_no_error(net_scan_links(nl, &f->a, &err), err);
+	assert_int_equal(f->a.net.n_links, 2);
+	assert_int_equal(n_interrupted, 0);
+	assert_no_error(net_scan_config(nl, &f->a, &err), err);
+	assert_int_equal(f->a.net.n_rules, 1);
+	n_dumps = 0;
+	n_interrupted = UINT32_MAX;
+	assert_int_equal(net_scan_links(nl, &f->a, &err), -EINTR);
+	assert_in_range(n_dumps, 2, 100);
+	n_interrupted = 0;
+	nl_socket_free(nl);
 }
 
 /* Links by number, but for names; so two scans compare as they are. */
@@ -528,6 +634,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_what_is_read),
+		T(test_rules_dont_become_others),
+		T(test_a_dump_that_is_interrupted_is_made_again),
 		T(test_round_trip),
 		T(test_names_move),
 		T(test_what_is_wrong_is_named),
