@@ -233,6 +233,9 @@ $(FUZZ_TESTS): $(BUILD)/tests/%: tests/fuzz/%.c $(LIB_tests) $(ARCHIVES)
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests/c -I. $(LDFLAGS_ALL) -o $@ $< $(LIB_tests) \
 		-Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
+# With filters of its own, for not every machine's kernel has traffic control.
+$(BUILD)/tests/test_net_port: LDFLAGS += -Wl,--wrap=net_tc_add_ingress -Wl,--wrap=net_tc_del_ingress -Wl,--wrap=net_tc_has -Wl,--wrap=net_tc_filter
+
 # The one test that sees both sides. It has taps for the devices of a machine, and interrupts dumps.
 $(BUILD)/tests/test_net_roundtrip: LDFLAGS += -Wl,--wrap=netdev_find -Wl,--wrap=netdev_bind -Wl,--wrap=netdev_unbind -Wl,--wrap=nl_recvmsgs
 $(BUILD)/tests/test_net_roundtrip: tests/c/test_net_roundtrip.c $(LIB_agent) $(ARCHIVES)

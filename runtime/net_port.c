@@ -19,6 +19,13 @@
 
 #define TAP_QUEUE_LEN 500u /* frames the kernel keeps for a guest that doesn't take them */
 #define PRIO_ALL      (NET_TC_PRIO + NET_DNS_PRIOS) /* after those of net_dns_filters() */
+/*
+ * The same where all multicast frames were asked for by us. The kernel has one flag for all who ask by
+ * netlink; whose it is, is written where whoever cleans up after a VM that was killed finds it.
+ * What can't be known: that somebody else asked for them, too, while the VM was there; and, when a
+ * namespace died with a killed VM, whose flag it was on an interface that came home from it.
+ */
+#define PRIO_ALL_MULTI (PRIO_ALL + 1)
 
 /* The near end of the VM's cable: it has no protocol of its own. */
 static int tap_configure(struct nl_sock *nl, const struct net_tap *tap, uint32_t mtu)
@@ -46,7 +53,7 @@ int net_port_claim(struct nl_sock *nl, const struct net_scan *s, unsigned i, str
 	int rc = net_tc_add_ingress(nl, ifindex);
 
 	if (rc == -EEXIST && net_tc_is_ours(nl, ifindex)) { /* with nobody behind them */
-		(void)net_tc_del_ingress(nl, ifindex);
+		net_port_leave(nl, ifindex);
 		rc = net_tc_add_ingress(nl, ifindex);
 	}
 	if (rc == -EEXIST) {
@@ -95,26 +102,50 @@ static int link_from_guest(struct nl_sock *nl, const struct net_scan *s, unsigne
 	return rc;
 }
 
+/* Return: 1 when frames to all groups are to be asked for, 0, or -errno */
+static int wants_all_multi(struct nl_sock *nl, const struct net_scan *s, unsigned i)
+{
+	struct rtnl_link *link;
+	int rc;
+
+	if (s->veth[i]) {
+		return 0;
+	}
+	rc = net_nl_errno(rtnl_link_get_kernel(nl, s->ifindex[i], NULL, &link));
+	if (rc == 0) { /* not the scan's: a VM before us may have left it set then */
+		rc = !(rtnl_link_get_flags(link) & IFF_ALLMULTI);
+		rtnl_link_put(link);
+	}
+	return rc;
+}
+
 /* To the guest, everything; some of it not to the guest alone. */
 static int link_to_guest(struct nl_sock *nl, const struct net_scan *s, unsigned i, int tap)
 {
+	int all_multi = wants_all_multi(nl, s, i);
 	const struct net_filter all = {
-		.prio = PRIO_ALL,
+		.prio = all_multi > 0 ? PRIO_ALL_MULTI : PRIO_ALL,
 		.proto = ETH_P_ALL,
 		.to = tap,
 		.n_keys = 1,
 		.key = {{.off = -4}}, /* every frame has it, one without a payload, too */
 	};
-	int rc = s->net.resolver[0] != 0 ? net_dns_filters(nl, s->ifindex[i], tap, NET_TC_PRIO) : 0;
+	int rc = all_multi < 0 ? all_multi : 0;
 
-	return rc == 0 ? net_tc_filter(nl, s->ifindex[i], &all) : rc;
+	if (rc == 0 && s->net.resolver[0] != 0) {
+		rc = net_dns_filters(nl, s->ifindex[i], tap, NET_TC_PRIO);
+	}
+	if (rc == 0) {
+		rc = net_tc_filter(nl, s->ifindex[i], &all);
+	}
+	/* Which groups the guest listens to, the interface can't know. */
+	return rc == 0 && all_multi > 0 ? net_link_set_flags(nl, s->ifindex[i], IFF_ALLMULTI) : rc;
 }
 
 static int link_connect(struct nl_sock *nl, const struct net_scan *s, unsigned i,
 			const struct net_tap *tap)
 {
 	const struct ap_link *l = &s->net.links[i];
-	int ifindex = s->ifindex[i];
 	int rc = tap_configure(nl, tap, l->mtu);
 
 	if (rc == 0) {
@@ -122,10 +153,6 @@ static int link_connect(struct nl_sock *nl, const struct net_scan *s, unsigned i
 	}
 	if (rc == 0) {
 		rc = link_to_guest(nl, s, i, tap->ifindex);
-	}
-	if (rc == 0 && !s->veth[i]) {
-		/* Which groups the guest listens to, the interface can't know. */
-		rc = net_link_set_flags(nl, ifindex, IFF_ALLMULTI);
 	}
 	return rc == 0 ? net_link_set_flags(nl, tap->ifindex, IFF_UP) : rc;
 }
@@ -158,5 +185,8 @@ int net_port_guard(struct nl_sock *nl, const struct net_scan *s, unsigned i, int
 
 void net_port_leave(struct nl_sock *nl, int ifindex)
 {
+	if (net_tc_has(nl, ifindex, PRIO_ALL_MULTI, PRIO_ALL_MULTI)) {
+		(void)net_link_clear_flags(nl, ifindex, IFF_ALLMULTI);
+	}
 	(void)net_tc_del_ingress(nl, ifindex); /* gone with the interface, perhaps */
 }

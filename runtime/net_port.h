@@ -21,7 +21,7 @@ struct nl_sock;
 /**
  * net_port_claim() - may a VM be attached to interface @i of @s?
  *
- * Filters that a VM which was killed left there are removed.
+ * What a VM which was killed left there is removed.
  *
  * Return: 0; -EBUSY when somebody else has a traffic policy there; or another negative errno value.
  */

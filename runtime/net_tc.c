@@ -70,10 +70,10 @@ int net_tc_del_ingress(struct nl_sock *nl, int ifindex)
 	return net_nl_errno(rc);
 }
 
-bool net_tc_is_ours(struct nl_sock *nl, int ifindex)
+bool net_tc_has(struct nl_sock *nl, int ifindex, uint16_t first, uint16_t last)
 {
 	struct nl_cache *cache;
-	bool ours = false;
+	bool found = false;
 
 	if (rtnl_cls_alloc_cache(nl, ifindex, INGRESS_HANDLE, &cache) < 0) {
 		return false; /* no ingress qdisc */
@@ -81,10 +81,10 @@ bool net_tc_is_ours(struct nl_sock *nl, int ifindex)
 	for (struct nl_object *o = nl_cache_get_first(cache); o; o = nl_cache_get_next(o)) {
 		uint16_t prio = rtnl_cls_get_prio((struct rtnl_cls *)o);
 
-		ours |= prio >= NET_TC_PRIO && prio <= NET_TC_PRIO_LAST;
+		found |= prio >= first && prio <= last;
 	}
 	nl_cache_free(cache);
-	return ours;
+	return found;
 }
 
 /* A terminal u32 filter at the ingress of @ifindex. */

@@ -24,12 +24,18 @@ struct nl_sock;
 int net_tc_add_ingress(struct nl_sock *nl, int ifindex) __attribute__((warn_unused_result));
 /** net_tc_del_ingress() - take it and its filters away. Return: 0 or -errno */
 int net_tc_del_ingress(struct nl_sock *nl, int ifindex);
-/** net_tc_is_ours() - do the ingress filters of @ifindex include one of ours? */
-bool net_tc_is_ours(struct nl_sock *nl, int ifindex);
+/** net_tc_has() - do the ingress filters of @ifindex include one with a priority of @first..@last? */
+bool net_tc_has(struct nl_sock *nl, int ifindex, uint16_t first, uint16_t last);
 
 #define NET_TC_PRIO	 0x564f /* "VO": the first of the priorities that are ours */
 #define NET_TC_PRIO_LAST 0x565f
 #define NET_TC_KEYS	 16u
+
+/** net_tc_is_ours() - do the ingress filters of @ifindex include one of ours? */
+static inline bool net_tc_is_ours(struct nl_sock *nl, int ifindex)
+{
+	return net_tc_has(nl, ifindex, NET_TC_PRIO, NET_TC_PRIO_LAST);
+}
 
 /* Labels of filters: entries of the allow-list by their number from 1 on, and: */
 #define NET_LABEL_PASSED  0xfffdu /* the guest's own frame, on its way */

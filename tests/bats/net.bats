@@ -585,9 +585,17 @@ more_cable() {
 		wait_for 2 guest_is_silent_about "$B" eth3
 	done
 	volt exec c1 /netprobe tcp 10.9.1.1 7001 1000
+	# one that has to be asked for multicast frames, but only as long as the VM is there
+	modprobe dummy numdummies=0
+	ip -n n1 link add eth4 type dummy
+	ip -n n1 addr add 10.9.4.2/24 dev eth4
+	ip -n n1 link set eth4 up
+	wait_for 2 guest_says "$B" 10.9.4.2
+	ip -n n1 link show eth4 | grep -q ALLMULTI
 	volt kill c1 KILL
 	wait_for_status c1 stopped
 	volt delete c1
+	! ip -n n1 link show eth4 | grep -q ALLMULTI || return 1
 }
 
 @test "what an interface becomes: a larger MTU, fewer addresses, another address of its own" {
