@@ -287,22 +287,29 @@ static bool remove_old(struct netcfg *c)
 	return address;
 }
 
-/* @all_routes: also those that were there before, for the kernel removes routes by itself */
+/*
+ * @all_routes: also those that were there before, for the kernel removes routes by itself
+ *
+ * One that can't be had keeps no other from being had. Return: what went wrong first
+ */
 static int add_new(struct netcfg *c, bool all_routes, struct fail *f)
 {
+	struct fail later;
 	const void *item;
 	size_t size;
-	int rc = 0;
+	int first = 0;
 
 	for (unsigned kind = 0; kind < NETITEM_COUNT; kind++) {
-		for (uint32_t i = 0; rc == 0 && (item = netitem_at(c->net, kind, i, &size)); i++) {
+		for (uint32_t i = 0; (item = netitem_at(c->net, kind, i, &size)); i++) {
 			if (incomplete || (kind == NETITEM_ROUTE && all_routes) ||
 			    !has(&now, kind, item)) {
-				rc = netitem_add(c, kind, item, f);
+				int rc = netitem_add(c, kind, item, first < 0 ? &later : f);
+
+				first = first < 0 ? first : rc;
 			}
 		}
 	}
-	return rc;
+	return first;
 }
 
 /* Devices that are gone take everything on them along, and free their names. */

@@ -18,9 +18,10 @@
 /**
  * netcfg_apply() - the network is @net from now on, whatever it was before
  *
- * After a failure the rest may be missing; the next call makes up for it.
+ * An address or a route that can't be had keeps no other from being had, an interface does. The
+ * next call makes up for what is missing.
  *
- * Return: 0 or -errno with @f.
+ * Return: 0 or -errno with @f: what went wrong first.
  */
 int netcfg_apply(const struct ap_net *net, struct fail *f) __attribute__((warn_unused_result));
 

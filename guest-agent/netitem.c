@@ -159,6 +159,10 @@ static int fail_route(const struct netcfg *c, const void *item, int rc, struct f
 	const struct ap_route *r = item;
 	char buf[INET6_ADDRSTRLEN];
 
+	if (r->link == AP_LINK_NONE) {
+		return fail_set(f, "network", rc, "add route to %s/%u to nowhere",
+				text(r->family, r->dst, buf), r->prefix);
+	}
 	return fail_set(f, "network", rc, "add route to %s/%u over '%s'",
 			text(r->family, r->dst, buf), r->prefix, link_name(c, r->link));
 }
@@ -183,8 +187,8 @@ static int fail_neigh(const struct netcfg *c, const void *item, int rc, struct f
 	const struct ap_neigh *n = item;
 	char buf[INET6_ADDRSTRLEN];
 
-	(void)c;
-	return fail_set(f, "network", rc, "add neighbour %s", text(n->family, n->addr, buf));
+	return fail_set(f, "network", rc, "add neighbour %s on '%s'", text(n->family, n->addr, buf),
+			link_name(c, n->link));
 }
 
 static void put_rule(struct netcfg *c, bool add, const void *item)

@@ -336,7 +336,7 @@ void vmproc_netrole_answered(struct vmproc *p, uint32_t net, const struct vr_err
 	r->answered = net;
 	r->failure = err ? *err : (struct vr_err)VR_ERR_INIT;
 	if (err) {
-		vr_info("the guest's network isn't what it should be: %s", err->msg);
+		vr_warn("the guest's network isn't what it should be: %s", err->msg);
 	}
 	defer(p);
 }

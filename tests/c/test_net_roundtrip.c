@@ -628,6 +628,45 @@ static void test_a_failure_is_made_up_for(void **state)
 	assert_true(on_output("ip addr show net0", "10.1.0.2/24"));
 }
 
+/* One route that can't be had, or two, and all the others are there; the first one is named. */
+static void test_one_bad_item_hides_no_other(void **state)
+{
+	static struct ap_net n;
+	struct fixture *f = *state;
+
+	if (!f->can) {
+		skip();
+	}
+	n = (struct ap_net){.n_links = 1, .n_addrs = 1, .n_neighs = 1, .n_routes = 3, .n_rules = 1};
+	n.links[0] = (struct ap_link){.slot = 0, .name = "net0", .mtu = 1500, .flags = AP_L_UP};
+	memcpy(n.links[0].mac, mac_of[0], 6);
+	n.addrs[0] = (struct ap_addr){.link = 0, .family = 4, .prefix = 24, .addr = {10, 1, 0, 2}};
+	n.neighs[0] = (struct ap_neigh){.link = 0, .family = 4, .addr = {10, 1, 0, 9}, .mac = {2}};
+	for (uint32_t i = 0; i < 3; i++) {
+		n.routes[i] = (struct ap_route){.link = 0,
+						.family = 4,
+						.flags = AP_R_GATEWAY,
+						.type = 1,
+						.protocol = 3,
+						.table = 254,
+						.prefix = 24,
+						.dst = {192, 168, (uint8_t)i},
+						.gateway = {172, 16, 0, 1}};
+	}
+	memcpy(n.routes[2].gateway, (uint8_t[]){10, 1, 0, 1}, 4);
+	n.rules[0] = (struct ap_rule){.family = 4,
+				      .action = 1,
+				      .priority = 500,
+				      .table = 100,
+				      .in_link = AP_LINK_NONE,
+				      .out_link = AP_LINK_NONE};
+	refuse(&n, "add route to 192.168.0.0/24 over 'net0'");
+	assert_true(on_output("ip route", "192.168.2.0/24 via 10.1.0.1 dev net0"));
+	assert_true(on_output("ip rule", "500:"));
+	n.neighs[0].link = 7; /* there is none */
+	refuse(&n, "add neighbour 10.1.0.9 on '?'");
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -643,6 +682,7 @@ int main(void)
 		T(test_descriptors_make_a_tap_again),
 		T(test_networks_come_and_go),
 		T(test_a_failure_is_made_up_for),
+		T(test_one_bad_item_hides_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
