@@ -31,6 +31,7 @@ static struct ap_net now;
 static bool incomplete;
 static char now_names[AP_MAX_LINKS][AP_NET_NAME_MAX + 1];
 static int now_index[AP_MAX_LINKS];
+static bool ra_off[AP_MAX_LINKS]; /* we turned router advertisements off on a slot's interface */
 
 /* Where devices appear, and where the network is; -1: in the same namespace. See netcfg_enter(). */
 static int birth_ns = -1;
@@ -203,6 +204,17 @@ static void ipv6_sysctl(const char *ifname, const char *what, const char *value)
 	(void)sys_write_file(-1, path, value); /* missing with an MTU below IPv6's least */
 }
 
+/* Only what we turned off is turned on again: otherwise it is as the kernel, or the workload, has it. */
+static void hear_routers(const struct ap_link *l)
+{
+	bool off = (l->flags & AP_L_NO_RA) != 0;
+
+	if (off || ra_off[l->slot]) {
+		ipv6_sysctl(l->name, "accept_ra", off ? "0" : "1");
+	}
+	ra_off[l->slot] = off;
+}
+
 static int link_set(struct netcfg *c, const struct ap_link *l, struct fail *f)
 {
 	int index = c->index[l->slot];
@@ -218,9 +230,7 @@ static int link_set(struct netcfg *c, const struct ap_link *l, struct fail *f)
 	}
 	no_link_local(c, index);
 	ipv6_sysctl(l->name, "disable_ipv6", l->flags & AP_L_NO_IPV6 ? "1" : "0");
-	if (l->flags & AP_L_NO_RA) {
-		ipv6_sysctl(l->name, "accept_ra", "0");
-	}
+	hear_routers(l);
 	link_begin(c, index, up, IFF_UP);
 	rc = nl_talk(c->nl, &c->m);
 	return rc < 0 ? fail_set(f, "network", rc, "bring '%s' %s", l->name, up ? "up" : "down")
@@ -330,6 +340,7 @@ static void drop_devices(struct netcfg *c)
 			(void)netdev_unbind(l->slot);
 		}
 		c->index[l->slot] = 0;
+		ra_off[l->slot] = false;
 	}
 	now.n_links = n;
 }

@@ -667,6 +667,33 @@ static void test_one_bad_item_hides_no_other(void **state)
 	refuse(&n, "add neighbour 10.1.0.9 on '?'");
 }
 
+/* The engine's word on router advertisements is followed both ways, and the workload's is left alone. */
+static void test_router_advertisements_are_allowed_again(void **state)
+{
+	static const char *const file = "cat /proc/sys/net/ipv6/conf/net0/accept_ra";
+	static struct ap_net n;
+	struct fixture *f = *state;
+
+	if (!f->can || access("/proc/sys/net/ipv6", F_OK) < 0) {
+		skip();
+	}
+	n = (struct ap_net){.n_links = 1};
+	n.links[0] = (struct ap_link){.slot = 0, .name = "net0", .mtu = 1500, .flags = AP_L_UP};
+	memcpy(n.links[0].mac, mac_of[0], 6);
+	apply(&n);
+	assert_true(on_output(file, "1"));
+	n.links[0].flags |= AP_L_NO_RA;
+	apply(&n);
+	assert_true(on_output(file, "0"));
+	n.links[0].flags &= ~AP_L_NO_RA;
+	apply(&n);
+	assert_true(on_output(file, "1"));
+	sh("echo 2 > /proc/sys/net/ipv6/conf/net0/accept_ra");
+	n.links[0].txqlen = 77;
+	apply(&n);
+	assert_true(on_output(file, "2"));
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -683,6 +710,7 @@ int main(void)
 		T(test_networks_come_and_go),
 		T(test_a_failure_is_made_up_for),
 		T(test_one_bad_item_hides_no_other),
+		T(test_router_advertisements_are_allowed_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
