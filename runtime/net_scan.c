@@ -3,7 +3,6 @@
 #include "net_scan.h"
 
 #include <errno.h>
-#include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
@@ -28,6 +27,7 @@
 #include "base/checked.h"
 #include "base/log.h"
 #include "net_link.h"
+#include "net_rule.h"
 #include "net_tap.h"
 
 #define RULE_PRIO_MAIN 32766u /* the kernel's own rules: 0, this and the next */
@@ -414,74 +414,6 @@ static bool rule_link(const struct net_scan *s, const char *name, uint32_t *out)
 	return !name || link_number_of(s, name, out);
 }
 
-/* Conditions and effects that the agent's protocol has no words for; others that a newer kernel has, too. */
-static const char *attr_beyond(const struct nlattr *a)
-{
-	switch (nla_type(a)) {
-	case FRA_DST:
-	case FRA_SRC:
-	case FRA_IIFNAME:
-	case FRA_OIFNAME:
-	case FRA_GOTO:
-	case FRA_PRIORITY:
-	case FRA_FWMARK:
-	case FRA_FWMASK:
-	case FRA_TABLE:
-	case FRA_PROTOCOL: /* who made it */
-	case FRA_FLOW:	   /* realms: for the host's traffic control, not for the way */
-	case FRA_PAD:
-		return NULL;
-	case FRA_SUPPRESS_PREFIXLEN: /* always there */
-		return nla_len(a) >= 4 && nla_get_u32(a) == UINT32_MAX ? NULL
-								       : "ignores some routes";
-	case FRA_L3MDEV:
-		return "is about VRFs";
-	case FRA_UID_RANGE:
-		return "is about users";
-	case FRA_TUN_ID:
-		return "is about tunnels";
-	case FRA_IP_PROTO:
-	case FRA_SPORT_RANGE:
-	case FRA_DPORT_RANGE:
-		return "is about ports or protocols";
-	default:
-		return "has a condition or an effect of a kind that is unknown";
-	}
-}
-
-/*
- * libnl keeps to itself, or doesn't know, most of what makes a rule another one: without it the guest
- * would send elsewhere what the rule was never about.
- */
-bool net_scan_rule_fits(struct nlmsghdr *h)
-{
-	const char *beyond = NULL;
-	struct fib_rule_hdr rule;
-	uint32_t prio = 0;
-	struct nlattr *a;
-	int left;
-
-	if (!nlmsg_valid_hdr(h, sizeof(rule))) {
-		return false;
-	}
-	memcpy(&rule, nlmsg_data(h), sizeof(rule));
-	if (family_of(rule.family) == 0) {
-		return false; /* of multicast routing: the VM has none */
-	}
-	beyond = rule.flags & FIB_RULE_INVERT ? "is about all but what it names" : NULL;
-	nlmsg_for_each_attr(a, h, sizeof(rule), left)
-	{
-		beyond = beyond ? beyond : attr_beyond(a);
-		if (nla_type(a) == FRA_PRIORITY && nla_len(a) >= 4) {
-			prio = nla_get_u32(a);
-		}
-	}
-	if (beyond) {
-		vr_warn("policy rule %u %s: the VM doesn't get it", prio, beyond);
-	}
-	return !beyond;
-}
-
 static int rule_visit(struct net_scan *s, struct nl_object *o)
 {
 	struct rtnl_rule *rule = (struct rtnl_rule *)o;
@@ -597,7 +529,7 @@ static int on_link(struct nl_msg *msg, void *ctx)
 
 static int on_rule(struct nl_msg *msg, void *ctx)
 {
-	if (net_scan_rule_fits(nlmsg_hdr(msg))) {
+	if (net_rule_fits(nlmsg_hdr(msg))) {
 		take_message(ctx, msg);
 	}
 	return NL_OK;

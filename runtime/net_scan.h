@@ -58,13 +58,6 @@ int net_scan_object(struct net_scan *s, struct nl_object *o) __attribute__((warn
 /** net_scan_ipv6() - what an RTM_NEWLINK message says of IPv6 on a link that is known already */
 void net_scan_ipv6(struct net_scan *s, struct nlmsghdr *h);
 
-/**
- * net_scan_rule_fits() - can the guest be told all that an RTM_NEWRULE message says?
- *
- * Return: false, after a warning, for a rule that would become another one; also for what is none.
- */
-bool net_scan_rule_fits(struct nlmsghdr *h) __attribute__((warn_unused_result));
-
 /** net_scan_config() - addresses, routes, neighbours and rules of the links found */
 int net_scan_config(struct nl_sock *nl, struct net_scan *s, struct vr_err *err)
 	__attribute__((warn_unused_result));

@@ -20,6 +20,7 @@
 
 #include "net_count.h"
 #include "net_guard.h"
+#include "net_rule.h"
 #include "net_scan.h"
 #include "tests/c/nl_build.h"
 
@@ -76,7 +77,7 @@ static void hear(uint16_t type, const void *payload, size_t len, struct net_scan
 	nlmsg_set_proto(m, NETLINK_ROUTE);
 	if (type == RTM_NEWTFILTER) {
 		net_count_filter(nlmsg_hdr(m), c);
-	} else if (libnl_can_take(m) && (type != RTM_NEWRULE || net_scan_rule_fits(nlmsg_hdr(m)))) {
+	} else if (libnl_can_take(m) && (type != RTM_NEWRULE || net_rule_fits(nlmsg_hdr(m)))) {
 		(void)nl_msg_parse(m, take, s); /* refuses what is malformed */
 	}
 	nlmsg_free(m);
