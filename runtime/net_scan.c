@@ -3,6 +3,7 @@
 #include "net_scan.h"
 
 #include <errno.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
@@ -240,6 +241,8 @@ static int addr_visit(struct net_scan *s, struct nl_object *o)
 	if (s->net.n_addrs == AP_MAX_ADDRS) {
 		return -E2BIG;
 	}
+	s->learnt[s->net.n_addrs] =
+		a.family == 6 && !(rtnl_addr_get_flags(addr) & (IFA_F_PERMANENT | IFA_F_TEMPORARY));
 	s->net.addrs[s->net.n_addrs++] = a;
 	return 0;
 }
@@ -357,8 +360,12 @@ static int route_order(const void *a, const void *b)
 	return (int)y->prefix - (int)x->prefix;
 }
 
-/* Is @net the network of @addr? */
-static bool in_prefix(const uint8_t *addr, const uint8_t *net, uint32_t prefix)
+void net_scan_sort(struct net_scan *s)
+{
+	qsort(s->net.routes, s->net.n_routes, sizeof(s->net.routes[0]), route_order);
+}
+
+bool net_in_prefix(const uint8_t *addr, const uint8_t *net, uint32_t prefix)
 {
 	uint32_t bytes = prefix / 8;
 	uint8_t mask = (uint8_t)(0xff00u >> prefix % 8);
@@ -380,7 +387,7 @@ static void mark_addrs_without_route(struct ap_net *n)
 
 			found = r->protocol == RTPROT_KERNEL && r->link == a->link &&
 				r->family == a->family && r->prefix == a->prefix &&
-				in_prefix(far, r->dst, r->prefix);
+				net_in_prefix(far, r->dst, r->prefix);
 		}
 		a->flags |= found ? 0 : AP_A_NO_PREFIX_ROUTE;
 	}
@@ -594,7 +601,7 @@ int net_scan_config(struct nl_sock *nl, struct net_scan *s, struct vr_err *err)
 	if (rc == 0) {
 		rc = dump(nl, s, "routes", route_cache, err);
 		mark_addrs_without_route(&s->net);
-		qsort(s->net.routes, s->net.n_routes, sizeof(s->net.routes[0]), route_order);
+		net_scan_sort(s);
 	}
 	if (rc == 0) {
 		rc = dump(nl, s, "neighbours", rtnl_neigh_alloc_cache, err);

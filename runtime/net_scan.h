@@ -25,6 +25,7 @@ struct nlmsghdr;
  *           one, which is to be done before net_scan_config()
  * @ifindex: of each link
  * @veth:    each link's far end sends it every multicast frame anyway
+ * @learnt:  each address is an IPv6 one that ends by itself, as those from router advertisements
  * @egress:  where the guest may send to; the caller's, NULL: everywhere
  * @taken:   name of a tap of another VM in this namespace, or ""
  * @routed:  name of an interface that looks like Ethernet but carries IP alone, or ""
@@ -34,6 +35,7 @@ struct net_scan {
 	char name[AP_MAX_LINKS][AP_NET_NAME_MAX + 1];
 	int ifindex[AP_MAX_LINKS];
 	bool veth[AP_MAX_LINKS];
+	bool learnt[AP_MAX_ADDRS];
 	int lo_ifindex;
 	const struct net_egress *egress;
 	char taken[AP_NET_NAME_MAX + 1];
@@ -61,5 +63,10 @@ void net_scan_ipv6(struct net_scan *s, struct nlmsghdr *h);
 /** net_scan_config() - addresses, routes, neighbours and rules of the links found */
 int net_scan_config(struct nl_sock *nl, struct net_scan *s, struct vr_err *err)
 	__attribute__((warn_unused_result));
+
+/** net_scan_sort() - routes in the order in which they can be added */
+void net_scan_sort(struct net_scan *s);
+/** net_in_prefix() - is @net the network of @addr? */
+bool net_in_prefix(const uint8_t *addr, const uint8_t *net, uint32_t prefix);
 
 #endif /* VOLT_NET_SCAN_H */

@@ -17,6 +17,7 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "net_learnt.h"
 #include "net_link.h"
 #include "net_port.h"
 #include "net_scan.h"
@@ -477,6 +478,7 @@ static int read_namespace(struct net_watch *w, uint32_t *added)
 		vr_warn("%s", err.msg);
 		return rc;
 	}
+	net_learnt_keep(s, w->now);
 	s->egress = w->egress;
 	memcpy(s->net.resolver, w->now->net.resolver, sizeof(s->net.resolver));
 	return follow(w, s, *added);

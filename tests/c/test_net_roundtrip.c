@@ -22,6 +22,7 @@
 #include "base/checked.h"
 #include "base/log.h"
 #include "guest-agent/netcfg.h"
+#include "net_learnt.h"
 #include "net_scan.h"
 #include "net_tap.h"
 #include "net_tc.h"
@@ -321,6 +322,68 @@ static void test_rules_dont_become_others(void **state)
 		assert_true(!t[i].warning || strstr(text, "policy rule 500"));
 		sh("ip rule del pref 500");
 	}
+}
+
+static const struct ap_addr *addr6(const struct net_scan *s, uint8_t second)
+{
+	for (uint32_t i = 0; i < s->net.n_addrs; i++) {
+		const struct ap_addr *a = &s->net.addrs[i];
+
+		if (a->family == 6 && a->addr[0] == 0xfd && a->addr[1] == second) {
+			return a;
+		}
+	}
+	return NULL;
+}
+
+/* The namespace hears no router any more, and forgets; the guest, which does, is to keep it. */
+static void test_what_routers_said_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct net_scan *a = &f->a;
+	struct net_scan *b = &f->b;
+	uint32_t n_addrs, n_routes;
+
+	if (!f->can || access("/proc/sys/net/ipv6", F_OK) < 0) {
+		skip();
+	}
+	sh("ip link set eth0 up && ip addr add fd01::2/64 dev eth0 nodad");
+	sh("ip addr add fd02::2/64 dev eth0 nodad valid_lft 900 preferred_lft 900");
+	sh("ip -6 route add default via fd02::1 proto ra");
+	sh("ip -6 route add fd05::/64 via fd02::1");
+	scan(a);
+	n_addrs = a->net.n_addrs;
+	n_routes = a->net.n_routes;
+	scan(b);
+	net_learnt_keep(b, a); /* nothing is missing yet */
+	assert_int_equal(b->net.n_addrs, n_addrs);
+	assert_int_equal(b->net.n_routes, n_routes);
+	sh("ip addr del fd01::2/64 dev eth0 && ip addr del fd02::2/64 dev eth0");
+	sh("ip -6 route del fd05::/64 && ip -6 route del default");
+	scan(b);
+	assert_null(addr6(b, 2));
+	net_learnt_keep(b, a);
+	assert_non_null(addr6(b, 2));
+	assert_int_equal(addr6(b, 2)->flags & AP_A_NO_PREFIX_ROUTE, 0);
+	assert_null(addr6(b, 1)); /* the engine took it away, and this route */
+	assert_int_equal(b->net.n_addrs, n_addrs - 1);
+	assert_int_equal(b->net.n_routes, n_routes - 2);
+	assert_non_null(route_to(b, 6, 0xfd, 64));
+	assert_int_equal(b->net.routes[b->net.n_routes - 1].protocol, 9 /* RTPROT_RA */);
+	net_learnt_keep(a, b); /* and so it remains from scan to scan */
+	scan(a);
+	net_learnt_keep(a, b);
+	assert_int_equal(a->net.n_routes, n_routes - 2);
+	assert_non_null(addr6(a, 2));
+	/* Where the guest hears none either, or it is another interface, the engine's word counts. */
+	scan(b);
+	b->net.links[0].flags |= AP_L_NO_RA;
+	net_learnt_keep(b, a);
+	assert_null(addr6(b, 2));
+	b->net.links[0].flags &= ~AP_L_NO_RA;
+	b->net.links[0].mac[5]++;
+	net_learnt_keep(b, a);
+	assert_null(addr6(b, 2));
 }
 
 /* Something changes during a dump, which is part of every day: it is made again, for some time. */
@@ -702,6 +765,7 @@ int main(void)
 		T(test_what_is_read),
 		T(test_rules_dont_become_others),
 		T(test_a_dump_that_is_interrupted_is_made_again),
+		T(test_what_routers_said_is_kept),
 		T(test_round_trip),
 		T(test_names_move),
 		T(test_what_is_wrong_is_named),
