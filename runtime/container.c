@@ -184,6 +184,62 @@ int container_start(struct container *c, struct vr_err *err)
 	return rc;
 }
 
+static void kill_proc(const struct oci_state *s, const struct oci_proc *p)
+{
+	vr_autoclose int pidfd = -1;
+
+	if (oci_proc_alive(s, p)) {
+		pidfd = vr_pidfd_open_checked(p->pid, p->start);
+		if (pidfd >= 0) {
+			(void)!vr_pidfd_send_signal(pidfd,
+						    SIGKILL); /* fails only when it is gone */
+		}
+	}
+}
+
+/* Wait until a role has ended, if it is still there; the lock tells for sure. */
+static void wait_proc(const struct oci_state *s, const struct oci_proc *p, uint64_t deadline)
+{
+	vr_autoclose int pidfd = -1;
+	uint64_t now = vr_now_ms();
+
+	if (oci_proc_alive(s, p)) {
+		pidfd = vr_pidfd_open_checked(p->pid, p->start);
+		if (pidfd >= 0) {
+			(void)!vr_pidfd_wait(pidfd, now < deadline ? (int)(deadline - now) : 0);
+		}
+	}
+}
+
+/* Of a container in another one's VM that leaves the VM, and the others in it, alone. */
+static void kill_roles(const struct oci_state *s)
+{
+	kill_proc(s, &s->vmm);
+	kill_proc(s, &s->fs);
+	kill_proc(s, &s->net);
+	kill_proc(s, &s->shim);
+}
+
+/*
+ * KILL without the vmm, which may be stopped, frozen, or not ours any more. One that has just ended, or
+ * is about to, has told the shim before it let go of its sockets.
+ *
+ * @grace_ms: for that
+ */
+static int kill_from_outside(const struct oci_state *s, unsigned grace_ms, struct vr_err *err)
+{
+	wait_proc(s, &s->shim, vr_now_ms() + grace_ms);
+	if (!oci_proc_alive(s, &s->shim)) {
+		return 0;
+	}
+	kill_roles(s);
+	wait_proc(s, &s->shim, vr_now_ms() + KILL_TIMEOUT_MS);
+	return oci_proc_alive(s, &s->shim)
+		       ? vr_err_set(err, ETIMEDOUT, "container '%s': its processes don't end",
+				    s->id)
+		       : 0;
+}
+
 int container_kill(struct container *c, uint32_t signo, bool all, struct vr_err *err)
 {
 	struct ctl_call call = {.req = {.type = CTL_SIGNAL, .signo = signo, .all = all},
@@ -201,8 +257,15 @@ int container_kill(struct container *c, uint32_t signo, bool all, struct vr_err 
 		break;
 	}
 	rc = ctl_call(c->dir.fd, &call, err);
-	if (rc == -ECONNREFUSED || rc == -ENOENT || rc == -ECONNRESET || rc == -ESRCH) {
+	if (rc == -ETIMEDOUT && signo == SIGKILL) {
+		return kill_from_outside(&c->state, 0, err);
+	}
+	if (rc == -ECONNREFUSED || rc == -ENOENT || rc == -ECONNRESET) {
 		/* It ended while we asked. For KILL that is what was wanted. */
+		return signo == SIGKILL ? kill_from_outside(&c->state, END_TIMEOUT_MS, err)
+					: vr_err_set(err, ESRCH, "container not running");
+	}
+	if (rc == -ESRCH) { /* as above, but the guest says so */
 		return signo == SIGKILL ? 0 : vr_err_set(err, ESRCH, "container not running");
 	}
 	return rc;
@@ -320,33 +383,6 @@ int container_update(const struct container *c, const struct ap_resources *res, 
 	return rc;
 }
 
-static void kill_proc(const struct oci_state *s, const struct oci_proc *p)
-{
-	vr_autoclose int pidfd = -1;
-
-	if (oci_proc_alive(s, p)) {
-		pidfd = vr_pidfd_open_checked(p->pid, p->start);
-		if (pidfd >= 0) {
-			(void)!vr_pidfd_send_signal(pidfd,
-						    SIGKILL); /* fails only when it is gone */
-		}
-	}
-}
-
-/* Wait until a role has ended, if it is still there; the lock tells for sure. */
-static void wait_proc(const struct oci_state *s, const struct oci_proc *p, uint64_t deadline)
-{
-	vr_autoclose int pidfd = -1;
-	uint64_t now = vr_now_ms();
-
-	if (oci_proc_alive(s, p)) {
-		pidfd = vr_pidfd_open_checked(p->pid, p->start);
-		if (pidfd >= 0) {
-			(void)!vr_pidfd_wait(pidfd, now < deadline ? (int)(deadline - now) : 0);
-		}
-	}
-}
-
 /* Is the lock that every role holds free? Return: 0, -ETIMEDOUT or -errno */
 static int wait_lock_free(int dirfd, uint64_t deadline)
 {
@@ -390,9 +426,7 @@ static int end_roles(struct container *c, struct vr_err *err)
 	rc = wait_roles_gone(c, END_TIMEOUT_MS);
 	if (rc == -ETIMEDOUT) {
 		if (c->have_state) {
-			kill_proc(&c->state, &c->state.vmm);
-			kill_proc(&c->state, &c->state.fs);
-			kill_proc(&c->state, &c->state.net);
+			kill_roles(&c->state);
 		}
 		if (cgroup) {
 			(void)!sbx_cgroup_kill(cgroup, NULL); /* whoever is not in the state */

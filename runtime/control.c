@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -197,13 +198,57 @@ int ctl_listen(int dirfd, struct vr_err *err)
 	return vr_take_fd(&fd);
 }
 
-static int wait_readable(int fd, int timeout_ms)
+/* Milliseconds from now, at least one: none would be for ever as a socket's timeout. */
+static int time_left(uint64_t deadline)
+{
+	uint64_t now = vr_now_ms();
+
+	return now < deadline ? (int)(deadline - now) : 1;
+}
+
+/*
+ * A socket that waits as long when it connects or sends, too: whoever listens needn't accept. Each
+ * call that was given up stays in the backlog, and once that is full connect() waits for room.
+ */
+static int timed_socket(uint64_t deadline)
+{
+	int ms = time_left(deadline);
+	const struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	vr_autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0) {
+		return -errno;
+	}
+	return vr_take_fd(&fd);
+}
+
+static int connect_until(int fd, const struct sockaddr_un *sa, uint64_t deadline)
+{
+	int rc;
+
+	do {
+		rc = connect(fd, (const struct sockaddr *)sa, sizeof(*sa));
+	} while (rc < 0 && errno == EINTR && vr_now_ms() < deadline);
+	return rc < 0 ? -errno : 0;
+}
+
+/* What the kernel says of a socket's timeout (unix(7)) sounds like advice to try again. */
+static int reach_failed(int rc, struct vr_err *err)
+{
+	if (rc == -EAGAIN || rc == -EINTR) {
+		return vr_err_set(err, ETIMEDOUT,
+				  "reach the container's control socket: its vmm takes no calls");
+	}
+	return vr_err_sys(err, rc, "reach the container's control socket");
+}
+
+static int wait_readable(int fd, uint64_t deadline)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	int rc;
 
 	do {
-		rc = poll(&p, 1, timeout_ms);
+		rc = poll(&p, 1, time_left(deadline));
 	} while (rc < 0 && errno == EINTR);
 	if (rc < 0) {
 		return -errno;
@@ -270,31 +315,28 @@ static int request_send(int fd, const struct ctl_call *call, struct vr_err *err)
 	}
 	rc = vr_send_fds(fd, msg, len, call->fds, call->n_fds);
 	if (rc < 0) {
-		rc = rc == -EPIPE ? -ECONNREFUSED : rc;
-		return vr_err_sys(err, rc, "reach the container's control socket");
+		return reach_failed(rc == -EPIPE ? -ECONNREFUSED : rc, err);
 	}
 	return 0;
 }
 
 int ctl_call(int dirfd, struct ctl_call *call, struct vr_err *err)
 {
-	vr_autoclose int fd = -1;
+	uint64_t deadline = vr_now_ms() + (uint64_t)call->timeout_ms;
+	vr_autoclose int fd = timed_socket(deadline);
 	struct sockaddr_un sa;
 	int rc;
 
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	rc = fd < 0 ? -errno : socket_address(dirfd, &sa);
-	if (rc == 0 && connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
-		rc = -errno;
-	}
+	rc = fd < 0 ? fd : socket_address(dirfd, &sa);
+	rc = rc < 0 ? rc : connect_until(fd, &sa, deadline);
 	if (rc < 0) {
-		return vr_err_sys(err, rc, "reach the container's control socket");
+		return reach_failed(rc, err);
 	}
 	rc = request_send(fd, call, err);
 	if (rc < 0) {
 		return rc;
 	}
-	rc = wait_readable(fd, call->timeout_ms);
+	rc = wait_readable(fd, deadline);
 	if (rc < 0) {
 		return vr_err_sys(err, rc, "wait for the container's answer");
 	}

@@ -148,7 +148,7 @@ struct ctl_call {
 	struct ctl_request req;
 	const int *fds; /* borrowed */
 	size_t n_fds;
-	int timeout_ms; /* for the answer */
+	int timeout_ms; /* from connecting to the answer; at least 1 */
 	int *got_fds;	/* out: descriptors of a successful answer, @cap_got of them; or NULL */
 	size_t cap_got;
 	void *data; /* out: malloc'd data of a successful answer, NULL when there is none */

@@ -124,3 +124,35 @@ asleep() {
 	cat "$BATS_TEST_TMPDIR/err"
 	[ ! -s "$BATS_TEST_TMPDIR/err" ] # a crash would be told here
 }
+
+# state_all N ID - as many at once, each of which waits for an answer
+state_all() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		volt state "$2" > "$BATS_TEST_TMPDIR/state.$i" 3>&- &
+	done
+	wait
+	for ((i = 0; i < $1; i++)); do
+		[ "$(gojq -r .status < "$BATS_TEST_TMPDIR/state.$i")" = running ] || return 1
+	done
+}
+
+# Calls that were given up fill the backlog of its socket.
+@test "a vmm that is stopped holds up no verb for long, and its container can be killed" {
+	local LIMIT=60 # of what would hang
+	make_bundle "$BATS_TEST_TMPDIR/b2" sleep 1000
+	create "$BATS_TEST_TMPDIR/b" c1
+	create "$BATS_TEST_TMPDIR/b2" c2
+	volt start c1
+	volt start c2
+	kill -STOP "$(role_pid vmm c1)"
+	state_all 70 c1
+	[ "$(volt list --format json | gojq -r '.[] | .id + " " + .status' | sort | xargs)" = "c1 running c2 running" ]
+	say_run volt kill c1 TERM
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"vmm takes no calls"* ]]
+	volt kill c1 KILL
+	[ "$(status_of c1)" = stopped ]
+	volt delete c1
+	[ "$(volt exec c2 echo on)" = on ]
+}

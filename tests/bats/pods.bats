@@ -216,6 +216,21 @@ gone() {
 	wait_for 20 no_roles
 }
 
+@test "a vmm that is stopped: KILL of a member leaves the VM to the others" {
+	first sleep 1000
+	in_pod "$B/c2" sleep 1000
+	create "$B/c2" c2
+	volt start c2
+	kill -STOP "$(role_pid vmm c1)"
+	volt kill c2 KILL
+	[ "$(status_of c2)" = stopped ]
+	[ "$(status_of c1)" = running ]
+	kill -CONT "$(role_pid vmm c1)"
+	[ "$(volt exec c1 echo on)" = on ]
+	volt delete c2
+	wait_for 30 gone c2
+}
+
 @test "a place is given back, however early a create breaks off" {
 	local i
 	first sleep 1000

@@ -340,6 +340,38 @@ static void an_answer_has_its_time(void **state)
 	assert_int_equal(strncmp(err.msg, "wait for the container's answer: ", 33), 0);
 }
 
+/* Give up calls until the backlog has no room. Return: the first that could not even connect */
+static int fill_backlog(int dirfd, struct vr_err *err)
+{
+	const struct ctl_request req = {.type = CTL_STATE};
+
+	for (unsigned i = 0; i < 100; i++) {
+		*err = (struct vr_err)VR_ERR_INIT;
+		assert_int_equal(call(dirfd, &req, 1, err), -ETIMEDOUT);
+		if (strncmp(err->msg, "reach ", 6) == 0) {
+			return 0;
+		}
+	}
+	return -1;
+}
+
+static void connecting_has_its_time(void **state)
+{
+	const struct ctl_request req = {.type = CTL_STATE};
+	struct vr_err err = VR_ERR_INIT;
+	struct server *s = *state;
+	uint64_t t0;
+
+	(void)alarm(30); /* it would hang */
+	assert_int_equal(fill_backlog(s->dirfd, &err), 0);
+	assert_message(err, "reach the container's control socket: its vmm takes no calls");
+	t0 = vr_now_ms();
+	assert_int_equal(call(s->dirfd, &req, 50, &err), -ETIMEDOUT);
+	assert_true(vr_now_ms() - t0 >= 45);
+	assert_true(vr_now_ms() - t0 < 5000);
+	(void)alarm(0);
+}
+
 static void nobody_listens(void **state)
 {
 	const struct ctl_request req = {.type = CTL_START};
@@ -408,6 +440,7 @@ int main(void)
 		SERVED(a_refusal_arrives_as_it_was_said),
 		SERVED(odd_answers_are_survived),
 		SERVED(an_answer_has_its_time),
+		SERVED(connecting_has_its_time),
 		SERVED(nobody_listens),
 		SERVED(the_socket_is_close_on_exec_and_unique),
 		SERVED(deep_directories_work),
