@@ -3,13 +3,15 @@
 #include "base/err.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Some come from processes that may have been taken over: any number, also one without a negative. */
 static int normal_code(int code)
 {
-	if (code == 0) {
+	if (code == 0 || code == INT_MIN) {
 		return EIO;
 	}
 	return code < 0 ? -code : code;

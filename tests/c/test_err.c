@@ -3,6 +3,7 @@
 #include "cm.h"
 
 #include <errno.h>
+#include <limits.h>
 
 static void set_stores_code_and_words(void **state)
 {
@@ -31,6 +32,18 @@ static void zero_becomes_eio(void **state)
 	assert_int_equal(vr_err_set(&err, 0, "x"), -EIO);
 	assert_int_equal(err.code, EIO);
 	assert_int_equal(vr_err_sys(NULL, 0, "x"), -EIO);
+}
+
+static void what_has_no_negative_becomes_eio(void **state)
+{
+	struct vr_err err = VR_ERR_INIT;
+
+	(void)state;
+	assert_int_equal(vr_err_set(&err, INT_MIN, "x"), -EIO);
+	assert_int_equal(err.code, EIO);
+	assert_int_equal(vr_err_sys(&err, INT_MIN, "x"), -EIO);
+	assert_int_equal(vr_err_set(&err, INT_MAX, "x"), -INT_MAX);
+	assert_int_equal(vr_err_set(&err, -INT_MAX, "x"), -INT_MAX);
 }
 
 static void null_is_allowed(void **state)
@@ -99,6 +112,7 @@ int main(void)
 		cmocka_unit_test(set_stores_code_and_words),
 		cmocka_unit_test(negative_codes_are_turned),
 		cmocka_unit_test(zero_becomes_eio),
+		cmocka_unit_test(what_has_no_negative_becomes_eio),
 		cmocka_unit_test(null_is_allowed),
 		cmocka_unit_test(sys_appends_strerror),
 		cmocka_unit_test(wrap_prepends),
