@@ -15,6 +15,7 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/fdio.h"
+#include "base/utf8.h"
 #include "container_hooks.h"
 #include "control.h"
 #include "host_cgroup.h"
@@ -77,10 +78,12 @@ char *container_reason(const struct container *c)
 	if (vr_read_file(c->dir.fd, "reason", REASON_MAX, &text, &len) < 0) {
 		return NULL;
 	}
-	if (len == 0) {
+	if (text[0] == '\0') {
 		free(text);
 		return NULL;
 	}
+	/* The vmm's words, cut anywhere, and perhaps not ours any more: JSON and terminals get them. */
+	vr_utf8_tame(text);
 	return text;
 }
 
@@ -309,12 +312,34 @@ int container_resume(struct container *c, struct vr_err *err)
 	return change(c, CTL_RESUME, to, err);
 }
 
+/*
+ * What the vmm says are its execs' shims, as far as they are in the container's cgroup: callers signal
+ * them, and one that was taken over could name anybody.
+ *
+ * @data: bytes of the answer; @out has room for all
+ *
+ * Return: how many
+ */
+static size_t pids_of_ours(const struct oci_state *s, const void *data, size_t len, pid_t *out)
+{
+	struct vr_rd r;
+	size_t n = 0;
+
+	vr_rd_init(&r, data, len);
+	while (vr_rd_left(&r) >= sizeof(uint32_t)) {
+		pid_t pid = (pid_t)vr_rd_u32(&r);
+
+		if (!s->cgroup_path || sbx_cgroup_holds(s->cgroup_path, pid)) {
+			out[n++] = pid;
+		}
+	}
+	return n;
+}
+
 int container_pids(const struct container *c, pid_t **out_pids, size_t *out_n, struct vr_err *err)
 {
 	struct ctl_call call = {.req = {.type = CTL_PS}, .timeout_ms = SIGNAL_TIMEOUT_MS};
 	pid_t *pids;
-	struct vr_rd r;
-	size_t n;
 	int rc;
 
 	if (oci_state_status(&c->state) == OCI_STOPPED) {
@@ -327,22 +352,14 @@ int container_pids(const struct container *c, pid_t **out_pids, size_t *out_n, s
 	if (rc < 0) {
 		return rc;
 	}
-	n = call.data_len / sizeof(uint32_t);
-	pids = calloc(n + 1, sizeof(*pids));
+	pids = calloc(call.data_len / sizeof(uint32_t) + 1, sizeof(*pids));
 	if (pids) {
 		pids[0] = c->state.shim.pid;
-		vr_rd_init(&r, call.data, call.data_len);
-		for (size_t i = 1; i <= n; i++) {
-			pids[i] = (pid_t)vr_rd_u32(&r);
-		}
+		*out_n = 1 + pids_of_ours(&c->state, call.data, call.data_len, pids + 1);
 	}
 	free(call.data);
-	if (!pids) {
-		return vr_err_set(err, ENOMEM, "list processes: out of memory");
-	}
 	*out_pids = pids;
-	*out_n = n + 1;
-	return 0;
+	return pids ? 0 : vr_err_set(err, ENOMEM, "list processes: out of memory");
 }
 
 int container_stats(const struct container *c, struct ap_stats *out, void **out_memory,

@@ -383,6 +383,15 @@ bool sbx_cgroup_exists(const char *path)
 	return true;
 }
 
+bool sbx_cgroup_holds(const char *path, pid_t pid)
+{
+	char its[SBX_CGROUP_PATH_MAX];
+	struct cg_table t;
+
+	return pid > 0 && cg_table_load(&t) == 0 &&
+	       cg_pid_path(pid, &t, &t.h[0], its, sizeof(its)) == 0 && cg_is_within(its, path);
+}
+
 int sbx_cgroup_attach(const char *path, pid_t pid, struct vr_err *err)
 {
 	char text[16];

@@ -135,6 +135,9 @@ int sbx_cgroup_cpu_max(const char *path, int64_t *out_quota, uint64_t *out_perio
 /** sbx_cgroup_exists() - in the first hierarchy that is looked at */
 bool sbx_cgroup_exists(const char *path);
 
+/** sbx_cgroup_holds() - is a process in the cgroup, or below it? By the first hierarchy */
+bool sbx_cgroup_holds(const char *path, pid_t pid);
+
 /**
  * sbx_cgroup_attach() - move a process into the cgroup, in every hierarchy
  * @pid: process id, 0 for the caller

@@ -179,10 +179,8 @@ static int kill_v1(const struct cg_hierarchy *h, const char *path)
 static bool caller_is_inside(const struct cg_table *t, const char *path)
 {
 	char own[SBX_CGROUP_PATH_MAX];
-	size_t len = strlen(path);
 
-	return cg_own_path(t, &t->h[0], own, sizeof(own)) < 0 ||
-	       (strncmp(own, path, len) == 0 && (own[len] == '/' || own[len] == '\0'));
+	return cg_own_path(t, &t->h[0], own, sizeof(own)) < 0 || cg_is_within(own, path);
 }
 
 static int kill_in(const struct cg_table *t, const struct cg_hierarchy *h, const char *path)

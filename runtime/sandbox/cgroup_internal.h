@@ -44,6 +44,13 @@ int cg_load(struct cg_table *t, struct vr_err *err) __attribute__((warn_unused_r
 int cg_own_path(const struct cg_table *t, const struct cg_hierarchy *h, char *out, size_t cap)
 	__attribute__((warn_unused_result));
 
+/** cg_pid_path() - the same of another process */
+int cg_pid_path(pid_t pid, const struct cg_table *t, const struct cg_hierarchy *h, char *out,
+		size_t cap) __attribute__((warn_unused_result));
+
+/** cg_is_within() - is the cgroup @path @top, or below it? */
+bool cg_is_within(const char *path, const char *top);
+
 /** cg_has_controller() - is @name one of the comma-separated controllers of @h? */
 bool cg_has_controller(const struct cg_hierarchy *h, const char *name);
 

@@ -187,13 +187,15 @@ static const char *below_root(const char *path, const char *root)
 	return path;
 }
 
-int cg_own_path(const struct cg_table *t, const struct cg_hierarchy *h, char *out, size_t cap)
+/* @file: /proc/PID/cgroup */
+static int path_in_file(const char *file, const struct cg_table *t, const struct cg_hierarchy *h,
+			char *out, size_t cap)
 {
 	vr_autofree char *text = NULL;
 	char *save;
 	char *line;
 	size_t len;
-	int ret = vr_read_file(AT_FDCWD, "/proc/self/cgroup", PROC_FILE_MAX, &text, &len);
+	int ret = vr_read_file(AT_FDCWD, file, PROC_FILE_MAX, &text, &len);
 
 	if (ret < 0) {
 		return ret;
@@ -214,6 +216,27 @@ int cg_own_path(const struct cg_table *t, const struct cg_hierarchy *h, char *ou
 		return copy(out, cap, below_root(path, h->root)) ? 0 : -ENAMETOOLONG;
 	}
 	return -ENOENT;
+}
+
+int cg_own_path(const struct cg_table *t, const struct cg_hierarchy *h, char *out, size_t cap)
+{
+	return path_in_file("/proc/self/cgroup", t, h, out, cap);
+}
+
+int cg_pid_path(pid_t pid, const struct cg_table *t, const struct cg_hierarchy *h, char *out,
+		size_t cap)
+{
+	char file[64];
+
+	(void)snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid); /* fits */
+	return path_in_file(file, t, h, out, cap);
+}
+
+bool cg_is_within(const char *path, const char *top)
+{
+	size_t len = strlen(top);
+
+	return strncmp(path, top, len) == 0 && (path[len] == '/' || path[len] == '\0');
 }
 
 int cg_open(const struct cg_hierarchy *h, const char *path)

@@ -214,6 +214,8 @@ static int life(void *arg)
 	CHECK(!in_cgroup(pid));
 	CHECK(sbx_cgroup_attach(path, pid, &err) == 0);
 	CHECK(in_cgroup(pid) && !in_cgroup(getpid()));
+	CHECK(sbx_cgroup_holds(path, pid) && !sbx_cgroup_holds(path, getpid()));
+	CHECK(!sbx_cgroup_holds(path, 0) && !sbx_cgroup_holds(path, -1));
 	CHECK(sbx_cgroup_remove(path, 20, &err) == -EBUSY);
 	CHECK(strstr(err.msg, path));
 	CHECK(kill(pid, 0) == 0);
@@ -248,6 +250,7 @@ static int nested(void *arg)
 	CHECK(sbx_cgroup_attach(below, pid, &err) == 0);
 	CHECK(sbx_cgroup_attach(below, 0, &err) == 0);
 	CHECK(in_cgroup(getpid()));
+	CHECK(sbx_cgroup_holds(path, pid) && sbx_cgroup_holds(below, pid));
 	CHECK(sbx_cgroup_kill(path, &err) == 0); /* and we live */
 	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
 	CHECK(sbx_cgroup_attach(back, 0, &err) == 0);
