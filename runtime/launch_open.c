@@ -179,17 +179,21 @@ static int open_pairs(struct launch *l, struct vr_err *err)
 static int open_wires(struct launch *l, struct vr_err *err)
 {
 	void *page;
+	int rc;
 
-	if (l->wires.page_fd < 0) { /* else it is the machine's that we join */
+	if (l->wires.page_fd < 0) { /* else it is the machine's that we join, of whatever size */
 		l->wires.page_fd = vr_memfd("volt-irq", FS_IRQ_PAGE_BYTES, MFD_ALLOW_SEALING);
 	}
 	if (l->wires.page_fd < 0) {
 		return vr_err_sys(err, l->wires.page_fd, "make a memory file");
 	}
+	rc = vr_memfd_fix_size(l->wires.page_fd, FS_IRQ_PAGE_BYTES);
+	if (rc < 0) {
+		return vr_err_sys(err, rc, "seal a shared page");
+	}
 	page = mmap(NULL, FS_IRQ_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, l->wires.page_fd,
 		    0);
-	if (page == MAP_FAILED ||
-	    fcntl(l->wires.page_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
+	if (page == MAP_FAILED) {
 		return vr_err_sys(err, errno, "map a shared page");
 	}
 	l->wires.irq_page = page;

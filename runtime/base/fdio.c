@@ -417,6 +417,16 @@ int vr_memfd(const char *name, uint64_t size, unsigned int flags)
 	return vr_take_fd(&fd);
 }
 
+int vr_memfd_fix_size(int fd, uint64_t size)
+{
+	struct stat st;
+
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0 || fstat(fd, &st) < 0) {
+		return -errno;
+	}
+	return st.st_size >= 0 && (uint64_t)st.st_size == size ? 0 : -EINVAL;
+}
+
 int vr_memfd_of(const char *name, const void *data, size_t len)
 {
 	vr_autoclose int fd = vr_memfd(name, 0, MFD_ALLOW_SEALING);

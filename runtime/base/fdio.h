@@ -168,6 +168,17 @@ int vr_memfd(const char *name, uint64_t size, unsigned int flags)
 	__attribute__((warn_unused_result));
 
 /**
+ * vr_memfd_fix_size() - from now on a memory file has this size for ever
+ * @fd:   somebody else's perhaps
+ * @size: that it must have
+ *
+ * What is mapped of it can't turn into SIGBUS then.
+ *
+ * Return: 0, -EINVAL for another size or no memory file, -EPERM where that can't be sealed, or -errno.
+ */
+int vr_memfd_fix_size(int fd, uint64_t size) __attribute__((warn_unused_result));
+
+/**
  * vr_openat2() - openat2(2) with O_CLOEXEC
  * @resolve: RESOLVE_* flags of linux/openat2.h
  *

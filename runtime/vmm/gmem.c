@@ -103,6 +103,18 @@ static int region_add(struct gmem *m, int memfd, uint64_t base, uint64_t size, u
 	return 0;
 }
 
+/* It may come from a vmm that was taken over, and a file that shrinks later is SIGBUS for who maps it. */
+static int check_sealed(int memfd)
+{
+	const int wanted = F_SEAL_SHRINK | F_SEAL_GROW;
+	int seals = fcntl(memfd, F_GET_SEALS);
+
+	if (seals < 0) {
+		return -errno;
+	}
+	return (seals & wanted) == wanted ? 0 : -EPERM;
+}
+
 int gmem_map(int memfd, uint64_t ram_bytes, struct gmem **out)
 {
 	uint64_t low = VR_MIN(ram_bytes, (uint64_t)ML_LOW_RAM_END);
@@ -112,6 +124,10 @@ int gmem_map(int memfd, uint64_t ram_bytes, struct gmem **out)
 
 	if (!size_is_valid(ram_bytes)) {
 		return -EINVAL;
+	}
+	ret = check_sealed(memfd);
+	if (ret < 0) {
+		return ret;
 	}
 	if (fstat(memfd, &st) < 0) {
 		return -errno;

@@ -55,11 +55,11 @@ int gmem_memfd(uint64_t ram_bytes) __attribute__((warn_unused_result));
 
 /**
  * gmem_map() - map guest RAM from its memfd
- * @memfd:     file of exactly @ram_bytes; borrowed, may be closed afterwards
+ * @memfd:     file of exactly @ram_bytes, sealed as gmem_memfd() does; borrowed, may be closed afterwards
  * @ram_bytes: as for gmem_memfd()
  * @out:       the mapping, to be freed with gmem_unmap()
  *
- * Return: 0, -EINVAL for a bad size, or -errno of fstat/mmap.
+ * Return: 0, -EINVAL for a bad size, -EPERM for one that can change, or -errno of fstat/mmap.
  */
 int gmem_map(int memfd, uint64_t ram_bytes, struct gmem **out) __attribute__((warn_unused_result));
 void gmem_unmap(struct gmem *m);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -357,6 +358,26 @@ static void memfd_has_size_and_cloexec(void **state)
 	assert_int_equal(vr_memfd("test", UINT64_MAX, 0), -EFBIG);
 }
 
+static void the_size_of_a_memory_file_can_be_fixed(void **state)
+{
+	int fd = vr_memfd("test", 8192, MFD_ALLOW_SEALING);
+	int other = vr_memfd("test", 8192, 0); /* may never be sealed */
+	int file = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(vr_memfd_fix_size(fd, 8192), 0);
+	assert_int_equal(vr_memfd_fix_size(fd, 8192), 0); /* by the next one, too */
+	assert_int_equal(vr_memfd_fix_size(fd, 4096), -EINVAL);
+	assert_int_equal(ftruncate(fd, 0), -1);
+	assert_int_equal(ftruncate(fd, 10000), -1);
+	assert_int_equal(vr_memfd_fix_size(other, 8192), -EPERM);
+	assert_int_equal(vr_memfd_fix_size(file, 0), -EINVAL);
+	assert_int_equal(vr_memfd_fix_size(-1, 0), -EBADF);
+	close(fd);
+	close(other);
+	close(file);
+}
+
 static void flags_toggle(void **state)
 {
 	int fds[2];
@@ -484,6 +505,7 @@ int main(void)
 		cmocka_unit_test(odd_process_names_do_not_confuse),
 		cmocka_unit_test(pidfds_wait_and_signal),
 		cmocka_unit_test(memfd_has_size_and_cloexec),
+		cmocka_unit_test(the_size_of_a_memory_file_can_be_fixed),
 		cmocka_unit_test(flags_toggle),
 		cmocka_unit_test(close_range_closes),
 		cmocka_unit_test(boot_id_is_a_uuid),

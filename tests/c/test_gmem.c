@@ -67,6 +67,24 @@ static void test_memfd_is_sealed(void **state)
 	(void)close(fd);
 }
 
+/* A vmm that was taken over hands it to those that join. */
+static void test_unsealed_is_refused(void **state)
+{
+	static const int seals[] = {0, F_SEAL_SHRINK, F_SEAL_GROW};
+	struct gmem *m = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(seals) / sizeof(seals[0]); i++) {
+		int fd = memfd_create("ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+		assert_int_equal(ftruncate(fd, (off_t)ML_RAM_MIN), 0);
+		assert_int_equal(fcntl(fd, F_ADD_SEALS, seals[i]), 0);
+		assert_int_equal(gmem_map(fd, ML_RAM_MIN, &m), -EPERM);
+		assert_null(m);
+		(void)close(fd);
+	}
+}
+
 /** struct shape - RAM sizes around the hole */
 struct shape {
 	uint64_t ram;
@@ -312,6 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_memfd_is_sealed),
+		cmocka_unit_test(test_unsealed_is_refused),
 		cmocka_unit_test(test_regions),
 		cmocka_unit_test(test_high_part_is_the_rest_of_the_file),
 		cmocka_unit_test(test_bounds),
