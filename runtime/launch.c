@@ -457,7 +457,7 @@ static int wait_roles(struct creation *c, struct vr_err *err)
 		/* With EIO the vmm tells of a guest that stopped or was silent. */
 		c->no_boot = !launch_joins(&c->l) && (rc == -EIO || rc == -ETIMEDOUT);
 	}
-	return rc;
+	return rc < 0 ? rc : launch_freeze_root(&c->l, err);
 }
 
 /* From now on what was moved into the container stays. One that has ended took the VM along. */

@@ -92,7 +92,8 @@ static void run_fs(struct launch *l)
 		.rootfs = {.fd = l->rootfs_fd,
 			   .path = l->spec->root->path,
 			   /* Writable also for a read-only root: the guest makes its mount
-			    * points first. Then the server is told, see FS_OP_FREEZE. */
+			    * points first. Then the server is told, see FS_OP_FREEZE,
+			    * and the mount is changed, see launch_freeze_root(). */
 			   .flags = SBX_SHARE_RECURSIVE},
 		.shares = l->guest.shares,
 		.n_shares = l->guest.n_shares,

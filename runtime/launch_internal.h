@@ -126,6 +126,9 @@ void launch_hang_up(struct launch *l);
 /** launch_fork() - start one role; those already started end by themselves when a later one fails */
 int launch_fork(struct launch *l, enum role role, struct vr_err *err)
 	__attribute__((warn_unused_result));
+/** launch_freeze_root() - the guest has its mount points: make a read-only root the file server's, too */
+int launch_freeze_root(const struct launch *l, struct vr_err *err)
+	__attribute__((warn_unused_result));
 /** launch_init()/launch_finish() - closes and frees; does not wait for roles */
 void launch_init(struct launch *l, const struct globals *g, const struct launch_opts *o);
 void launch_finish(struct launch *l);

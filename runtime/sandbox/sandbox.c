@@ -264,7 +264,7 @@ static int open_share(const struct sbx_fs_tree *tree, size_t i)
 	char name[32];
 
 	if (i == 0) {
-		return openat(tree->root_fd, "rootfs", O_PATH | O_CLOEXEC);
+		return openat(tree->root_fd, SBX_FS_TREE_ROOTFS, O_PATH | O_CLOEXEC);
 	}
 	(void)snprintf(name, sizeof(name), "mounts/%zu", i - 1); /* always fits */
 	return openat(tree->root_fd, name, O_PATH | O_CLOEXEC);

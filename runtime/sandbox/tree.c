@@ -147,7 +147,7 @@ static int attach_all(int root, struct clone *shares, size_t n, struct vr_err *e
 	size_t i;
 	int ret;
 
-	ret = attach(root, "rootfs", &shares[0], err);
+	ret = attach(root, SBX_FS_TREE_ROOTFS, &shares[0], err);
 	if (ret < 0) {
 		return ret;
 	}

@@ -29,6 +29,9 @@
 /** SBX_SHARES_MAX - most bind sources in one tree, without the root file system */
 #define SBX_SHARES_MAX 4096u
 
+/** SBX_FS_TREE_ROOTFS - where the root file system is in the tree */
+#define SBX_FS_TREE_ROOTFS "rootfs"
+
 enum sbx_share_flags {
 	SBX_SHARE_RO = 1 << 0,		/* the server can't write, whatever the guest asks */
 	SBX_SHARE_RECURSIVE = 1 << 1,	/* with the mounts below the source (rbind) */

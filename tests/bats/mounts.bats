@@ -113,3 +113,20 @@ teardown() {
 	[ "${lines[1]}" = /new/point ]
 	[ ! -e "$BATS_TEST_TMPDIR/b/rootfs/x" ]
 }
+
+# A file server that was taken over has no say in it.
+@test "a read-only root is read-only for the file server's process, and binds in it are not" {
+	mkdir "$BATS_TEST_TMPDIR/vol"
+	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'echo more > /v/new; touch /x 2>&1; sleep 1000'
+	edit_config "$BATS_TEST_TMPDIR/b" '.root.readonly = true | .mounts +=
+		[{"destination": "/v", "type": "bind", "source": $V, "options": ["bind"]}, {"destination": "/new/point", "type": "tmpfs", "source": "tmpfs"}]' \
+		--arg V "$BATS_TEST_TMPDIR/vol"
+	create "$BATS_TEST_TMPDIR/b" c1
+	cat "/proc/$(role_pid fs c1)/mountinfo"
+	grep -q ' /rootfs ro,' "/proc/$(role_pid fs c1)/mountinfo"
+	grep -q ' /mounts/0 rw,' "/proc/$(role_pid fs c1)/mountinfo"
+	[ -d "$BATS_TEST_TMPDIR/b/rootfs/new/point" ]
+	volt start c1
+	wait_for 30 test -e "$BATS_TEST_TMPDIR/vol/new"
+	volt delete --force c1
+}
