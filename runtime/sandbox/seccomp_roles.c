@@ -129,7 +129,7 @@ static const struct sbx_rule vmm[] = {
 	SYS(readv),		     /* stdio streams */
 	SYS(writev),		     /* stdio streams */
 	SYS(recvmsg),		     /* control requests with stdio fds, exit status */
-	SYS(sendmsg),		     /* answers, stdio into sockets; all sockets are connected */
+	SYS(sendmsg),		     /* answers, stdio into sockets; for addresses see SANDBOX.md */
 	SYS(recvfrom),		     /* recv() */
 	SYS_IF(sendto, ARG_NONE(4)), /* send(); never to an address */
 	SYS(accept4),		     /* of our control socket, and of those passed on */
