@@ -29,13 +29,33 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/** struct fuzz_known - a file of the corpus and (the beginning of) what must come of it */
+/**
+ * struct fuzz_known - a file of the corpus and what must come of it
+ * @outcome:  all of it, or behind an asterisk how it ends
+ * @repaired: the outcome when byte @at is @byte instead, and the length @len (0: as it is; what is
+ *            added is zeros). So it is that byte, and nothing else, for which the file is refused.
+ *            NULL where no single byte is to blame
+ */
 struct fuzz_known {
 	const char *file;
 	const char *outcome;
+	const char *repaired;
+	size_t at;
+	uint8_t byte;
+	size_t len;
 };
 
-static char fuzz_last[256];
+#define FUZZ_KNOWN(name, what)                                                                     \
+	{                                                                                          \
+		.file = (name), .outcome = (what)                                                  \
+	}
+#define FUZZ_REPAIRED(name, what, then, offset, value)                                             \
+	{                                                                                          \
+		.file = (name), .outcome = (what), .repaired = (then), .at = (offset),             \
+		.byte = (value)                                                                    \
+	}
+
+static char fuzz_last[1280]; /* a struct vr_err's sentence, and some */
 
 /** fuzz_outcome() - what came of the present input; the last one said counts */
 __attribute__((format(printf, 1, 2), unused)) static void fuzz_outcome(const char *fmt, ...)
@@ -111,11 +131,10 @@ __attribute__((unused)) static uint32_t fuzz_random(void)
 
 static char fuzz_top[512] = "."; /* inputs may change the directory */
 
-static bool fuzz_replay(const char *path)
+/* Return: bytes of the file, or -1. What @data holds behind them is zeros. */
+static long fuzz_load(const char *path, uint8_t data[FUZZ_INPUT_MAX])
 {
-	static uint8_t data[FUZZ_INPUT_MAX];
 	char full[1536];
-	uint8_t *exact;
 	size_t n;
 	FILE *f;
 
@@ -123,11 +142,18 @@ static bool fuzz_replay(const char *path)
 	f = fopen(full, "rb");
 	if (!f) {
 		perror(path);
-		return false;
+		return -1;
 	}
-	n = fread(data, 1, sizeof(data), f);
-	(void)fclose(f);	       /* was only read */
-	exact = malloc(n > 0 ? n : 1); /* so that a sanitizer sees a read beyond it */
+	memset(data, 0, FUZZ_INPUT_MAX);
+	n = fread(data, 1, FUZZ_INPUT_MAX, f);
+	(void)fclose(f); /* was only read */
+	return (long)n;
+}
+
+static bool fuzz_run(const uint8_t *data, size_t n)
+{
+	uint8_t *exact = malloc(n > 0 ? n : 1); /* so that a sanitizer sees a read beyond it */
+
 	if (!exact) {
 		return false;
 	}
@@ -136,6 +162,14 @@ static bool fuzz_replay(const char *path)
 	(void)LLVMFuzzerTestOneInput(exact, n);
 	free(exact);
 	return true;
+}
+
+static bool fuzz_replay(const char *path)
+{
+	static uint8_t data[FUZZ_INPUT_MAX];
+	long n = fuzz_load(path, data);
+
+	return n >= 0 && fuzz_run(data, (size_t)n);
 }
 
 static bool fuzz_corpus(const char *name)
@@ -163,18 +197,47 @@ static bool fuzz_corpus(const char *name)
 	return ok && n > 0;
 }
 
+/* Was it @want? */
+static bool fuzz_came_to(const char *path, const char *want)
+{
+	const char *last = fuzz_last;
+
+	if (want[0] == '*') {
+		want++;
+		last += strlen(last) > strlen(want) ? strlen(last) - strlen(want) : 0;
+	}
+	if (strcmp(last, want) != 0) {
+		printf("# %s: '%s' instead of '%s'\n", path, fuzz_last, want);
+		return false;
+	}
+	return true;
+}
+
+static bool fuzz_known_input(const char *name, const struct fuzz_known *k)
+{
+	static uint8_t data[FUZZ_INPUT_MAX];
+	char path[1024];
+	long n;
+
+	(void)snprintf(path, sizeof(path), "tests/fuzz/corpus/%s/%s", name, k->file);
+	n = fuzz_load(path, data);
+	if (n < 0 || !fuzz_run(data, (size_t)n) || !fuzz_came_to(path, k->outcome)) {
+		return false;
+	}
+	if (!k->repaired) {
+		return true;
+	}
+	data[k->at] = k->byte;
+	(void)snprintf(path, sizeof(path), "%s, repaired", k->file);
+	return fuzz_run(data, k->len ? k->len : (size_t)n) && fuzz_came_to(path, k->repaired);
+}
+
 static bool fuzz_known_inputs(const char *name, const struct fuzz_known *known, size_t n)
 {
-	char path[1024];
 	bool ok = true;
 
 	for (size_t i = 0; i < n; i++) {
-		(void)snprintf(path, sizeof(path), "tests/fuzz/corpus/%s/%s", name, known[i].file);
-		if (!fuzz_replay(path) ||
-		    strncmp(fuzz_last, known[i].outcome, strlen(known[i].outcome)) != 0) {
-			printf("# %s: '%s' instead of '%s'\n", path, fuzz_last, known[i].outcome);
-			ok = false;
-		}
+		ok &= fuzz_known_input(name, &known[i]);
 	}
 	return ok;
 }

@@ -339,9 +339,9 @@ static bool smoke(void)
 }
 
 static const struct fuzz_known known[] = {
-	{"start", "start accepted"},
-	{"bad-start-tag", "start refused"},
-	{"bad-signal-empty", "signal refused"},
+	FUZZ_KNOWN("start", "start accepted"),
+	FUZZ_KNOWN("bad-start-tag", "start refused"),
+	FUZZ_KNOWN("bad-signal-empty", "signal refused"),
 };
 #endif
 

@@ -79,10 +79,11 @@ static bool smoke(void)
 }
 
 static const struct fuzz_known known[] = {
-	{"start", "accepted 1"},      {"signal", "accepted 2"},		 {"exec", "accepted 3"},
-	{"update", "accepted 8"},     {"bad-signal-65", "refused"},	 {"bad-version", "refused"},
-	{"bad-type", "refused"},      {"bad-trailing-bytes", "refused"}, {"bad-flag", "refused"},
-	{"bad-too-short", "refused"},
+	FUZZ_KNOWN("start", "accepted 1"),	FUZZ_KNOWN("signal", "accepted 2"),
+	FUZZ_KNOWN("exec", "accepted 3"),	FUZZ_KNOWN("update", "accepted 8"),
+	FUZZ_KNOWN("bad-signal-65", "refused"), FUZZ_KNOWN("bad-version", "refused"),
+	FUZZ_KNOWN("bad-type", "refused"),	FUZZ_KNOWN("bad-trailing-bytes", "refused"),
+	FUZZ_KNOWN("bad-flag", "refused"),	FUZZ_KNOWN("bad-too-short", "refused"),
 };
 #endif
 

@@ -112,14 +112,16 @@ static bool smoke(void)
 }
 
 static const struct fuzz_known known[] = {
-	{"good", "loaded"},
-	{"bad-empty", "kernel image: too short"},
-	{"bad-magic", "kernel image: not an ELF file"},
-	{"bad-entry", "kernel image: the PVH entry point lies outside"},
-	{"bad-note", "kernel image: no PVH entry note"},
-	{"bad-overlap", "kernel image: two segments overlap"},
-	{"bad-low", "kernel image: a segment lies below 1 MiB"},
-	{"bad-end", "kernel image: needs memory up to 65 MiB"},
+	FUZZ_KNOWN("good", "loaded"),
+	FUZZ_KNOWN("bad-empty", "kernel image: too short for an ELF header"),
+	FUZZ_KNOWN("bad-magic",
+		   "kernel image: not an ELF file (an uncompressed vmlinux is needed)"),
+	FUZZ_KNOWN("bad-entry",
+		   "kernel image: the PVH entry point lies outside the loaded segments"),
+	FUZZ_KNOWN("bad-note", "kernel image: no PVH entry note (is CONFIG_PVH set?)"),
+	FUZZ_KNOWN("bad-overlap", "kernel image: two segments overlap"),
+	FUZZ_KNOWN("bad-low", "kernel image: a segment lies below 1 MiB"),
+	FUZZ_KNOWN("bad-end", "kernel image: needs memory up to 65 MiB, the guest has 64 MiB"),
 };
 #endif
 

@@ -655,9 +655,9 @@ static bool smoke(void)
 }
 
 static const struct fuzz_known known[] = {
-	{"empty", "operation 1: 0"},
-	{"bad-read-only", "operation 4: -30"},
-	{"bad-stale", "operation 17: -116"},
+	FUZZ_KNOWN("empty", "operation 1: 0"),
+	FUZZ_KNOWN("bad-read-only", "operation 4: -30"),
+	FUZZ_KNOWN("bad-stale", "operation 17: -116"),
 };
 #endif /* VOLT_LIBFUZZER */
 

@@ -192,10 +192,11 @@ static bool smoke(void)
 }
 
 static const struct fuzz_known known[] = {
-	{"rng-up", "rng: up"},
-	{"fs-up", "fs: up"},
-	{"status-by-hand", "rng: up"},
-	{"bad-layout", "console: down, queue layout is invalid"},
+	FUZZ_KNOWN("rng-up", "rng: up"),
+	FUZZ_KNOWN("fs-up", "fs: up, the file server says so"),
+	FUZZ_KNOWN("status-by-hand", "rng: up"),
+	FUZZ_REPAIRED("bad-layout", "console: down, queue layout is invalid", "console: up", 14,
+		      EG_LAYOUT_HONEST),
 };
 #endif
 

@@ -269,8 +269,8 @@ static bool smoke(void)
 }
 
 static const struct fuzz_known known[] = {
-	{"nothing", "0 faults"},
-	{"bad-programs", "some faults"},
+	FUZZ_KNOWN("nothing", "0 faults"),
+	FUZZ_KNOWN("bad-programs", "some faults"),
 };
 #endif
 

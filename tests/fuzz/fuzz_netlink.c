@@ -304,10 +304,12 @@ static bool smoke(void)
 }
 
 static const struct fuzz_known known[] = {
-	{"namespace", "links 2 addrs 2 routes 1 neighs 1 rules 1 allowed 0"},
-	{"namespace-and-filters",
-	 "links 2 addrs 2 routes 1 neighs 1 rules 1 allowed 10 spoofed 10 to 5"},
-	{"bad-too-many-links", "links 8 addrs 0"},
+	FUZZ_KNOWN("namespace",
+		   "links 2 addrs 2 routes 1 neighs 1 rules 1 allowed 0 spoofed 0 to 0"),
+	FUZZ_KNOWN("namespace-and-filters",
+		   "links 2 addrs 2 routes 1 neighs 1 rules 1 allowed 10 spoofed 10 to 5"),
+	FUZZ_KNOWN("bad-too-many-links",
+		   "links 8 addrs 0 routes 0 neighs 0 rules 0 allowed 0 spoofed 0 to 0"),
 };
 #endif
 

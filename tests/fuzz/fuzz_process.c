@@ -84,11 +84,13 @@ static bool smoke(void)
 }
 
 static const struct fuzz_known known[] = {
-	{"full", "sent"},
-	{"bad-no-args", "p: args: must not be empty"},
-	{"bad-relative-cwd", "p: cwd: must be an absolute path"},
-	{"bad-gids", "refused: config.json: process.user.additionalGids: "},
-	{"bad-deep", "p: "},
+	FUZZ_KNOWN("full", "sent"),
+	FUZZ_KNOWN("bad-no-args", "p: args: must not be empty"),
+	FUZZ_REPAIRED("bad-relative-cwd", "p: cwd: must be an absolute path", "sent", 24, '/'),
+	FUZZ_KNOWN("bad-gids", "refused: config.json: process.user.additionalGids: 5000 entries, "
+			       "at most 1024 are possible"),
+	FUZZ_KNOWN("deep", "p: args[0]: must be a string, not an array"),
+	FUZZ_KNOWN("bad-deep", "*: nested deeper than 128 levels"),
 };
 #endif
 

@@ -191,13 +191,16 @@ static bool smoke(void)
 }
 
 static const struct fuzz_known known[] = {
-	{"full", "loaded"},
-	{"minimal", "loaded"},
-	{"bad-duplicate", "t: ociVersion: duplicate key"},
-	{"bad-deep", "t: "},
-	{"bad-path-type", "config.json: mounts[0].options: must be an array, not a string"},
-	{"bad-notify",
-	 "config.json: linux.seccomp.defaultAction: SCMP_ACT_NOTIFY is not supported"},
+	FUZZ_KNOWN("full", "loaded"),
+	FUZZ_KNOWN("minimal", "loaded"),
+	FUZZ_KNOWN("bad-duplicate", "t: ociVersion: duplicate key"),
+	FUZZ_KNOWN("deep", "config.json: must be an object, not an array"),
+	FUZZ_KNOWN("bad-deep", "*: nested deeper than 128 levels"),
+	FUZZ_KNOWN("bad-path-type",
+		   "config.json: mounts[0].options: must be an array, not a string"),
+	FUZZ_KNOWN("bad-notify",
+		   "config.json: linux.seccomp.defaultAction: SCMP_ACT_NOTIFY is not supported: a "
+		   "listener on the host can't answer for system calls in the guest"),
 };
 #endif /* !VOLT_LIBFUZZER */
 

@@ -119,12 +119,15 @@ static bool smoke(void)
 }
 
 static const struct fuzz_known known[] = {
-	{"good", "read"},
-	{"bad-empty", "state of 'c': state.json: line 1"},
-	{"bad-cut", "state of 'c': state.json: line 1"},
-	{"bad-pid", "state.json: shim.pid: must be an integer from 0"},
-	{"bad-version", "state of 'c': version 99 is not"},
-	{"bad-other-id", "state of 'c': not what was written"},
+	FUZZ_KNOWN("good", "read"),
+	FUZZ_KNOWN("bad-empty",
+		   "state of 'c': state.json: line 1, column 1: parse error: premature EOF"),
+	FUZZ_KNOWN("bad-cut",
+		   "state of 'c': state.json: line 1, column 249: parse error: premature EOF"),
+	FUZZ_KNOWN("bad-pid",
+		   "state.json: shim.pid: must be an integer from 0 to 2147483647, not -5"),
+	FUZZ_KNOWN("bad-version", "state of 'c': version 99 is not 1"),
+	FUZZ_KNOWN("bad-other-id", "state of 'c': not what was written"),
 };
 #endif
 
