@@ -7,10 +7,18 @@
 #ifndef TESTS_FUZZ_DEVICES_H
 #define TESTS_FUZZ_DEVICES_H
 
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/fdio.h"
 #include "tests/c/evil_guest.h"
 #include "vmm/virtio_balloon.h"
+#include "vmm/virtio_blk.h"
 #include "vmm/virtio_console.h"
 #include "vmm/virtio_fs.h"
+#include "vmm/virtio_net.h"
 #include "vmm/virtio_rng.h"
 #include "vmm/vsock.h"
 
@@ -20,10 +28,18 @@ enum fuzz_kind {
 	FUZZ_CONSOLE,
 	FUZZ_VSOCK,
 	FUZZ_FS,
+	FUZZ_BLK,
+	FUZZ_BLK_RO,
+	FUZZ_NET,
 	FUZZ_KINDS,
 };
 
-static const char *const fuzz_kind_names[FUZZ_KINDS] = {"rng", "balloon", "console", "vsock", "fs"};
+static const char *const fuzz_kind_names[FUZZ_KINDS] = {"rng", "balloon", "console", "vsock",
+							"fs",  "blk",	  "blk-ro",  "net"};
+
+#define FUZZ_DISK_BYTES 8192u
+#define FUZZ_DISK_FILL	0x5a /* what is on a disk at first */
+#define FUZZ_NET_MTU	1500u
 
 /** struct fuzz_rig - one device and its guest */
 struct fuzz_rig {
@@ -35,6 +51,10 @@ struct fuzz_rig {
 	struct virtio_console *console;
 	struct vsock *vsock;
 	struct virtio_fs *fs;
+	struct virtio_blk *blk;
+	struct virtio_net *net;
+	int fd;	  /* the disk, or the device's end of what plays the tap; else -1 */
+	int host; /* the tap's other end; else -1 */
 	uint64_t now;
 	unsigned n_conns;
 	unsigned fs_started;
@@ -118,6 +138,31 @@ static int fuzz_accept(void *ctx, uint32_t port, struct vsock_conn *conn,
 	return 0;
 }
 
+/* The image is a file in memory: what a write or a flush costs there is nothing. */
+static int fuzz_blk_make(struct fuzz_rig *r, bool ro)
+{
+	struct virtio_blk_backend b = {.bytes = FUZZ_DISK_BYTES, .ro = ro, .serial = "volt-0"};
+	uint8_t image[FUZZ_DISK_BYTES];
+
+	memset(image, FUZZ_DISK_FILL, sizeof(image));
+	r->fd = vr_memfd("disk", 0, 0);
+	fuzz_must(r->fd >= 0 && pwrite(r->fd, image, sizeof(image), 0) == sizeof(image), "a disk");
+	b.fd = r->fd;
+	return virtio_blk_create(eg_mem(r->g), &b, &r->blk);
+}
+
+static int fuzz_net_make(struct fuzz_rig *r)
+{
+	struct virtio_net_config cfg = {.mac = {2}, .mtu = FUZZ_NET_MTU, .n_pairs = 1, .uso = true};
+	int pair[2];
+
+	fuzz_must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0,
+		  "a tap");
+	r->fd = cfg.tap[0] = pair[0];
+	r->host = pair[1];
+	return virtio_net_create(eg_mem(r->g), &cfg, &r->net);
+}
+
 static void fuzz_rig_make(struct fuzz_rig *r, enum fuzz_kind kind)
 {
 	const struct virtio_rng_owner owner = {.now_ms = fuzz_now, .ctx = r};
@@ -130,6 +175,7 @@ static void fuzz_rig_make(struct fuzz_rig *r, enum fuzz_kind kind)
 
 	memset(r, 0, sizeof(*r));
 	r->kind = kind;
+	r->fd = r->host = -1;
 	r->g = eg_create_sized(32ull << 20);
 	switch (kind) {
 	case FUZZ_RNG:
@@ -152,11 +198,39 @@ static void fuzz_rig_make(struct fuzz_rig *r, enum fuzz_kind kind)
 		rc = virtio_fs_create(eg_mem(r->g), &fs, &r->fs);
 		r->dev = rc == 0 ? virtio_fs_dev(r->fs) : NULL;
 		break;
+	case FUZZ_BLK:
+	case FUZZ_BLK_RO:
+		rc = fuzz_blk_make(r, kind == FUZZ_BLK_RO);
+		r->dev = rc == 0 ? virtio_blk_dev(r->blk) : NULL;
+		break;
+	case FUZZ_NET:
+		rc = fuzz_net_make(r);
+		r->dev = rc == 0 ? virtio_net_dev(r->net) : NULL;
+		break;
 	case FUZZ_KINDS:
 		break;
 	}
 	fuzz_must(rc == 0 && r->dev, "make the device");
 	r->now += 1000; /* the entropy device begins with no tokens */
+}
+
+/* Frames come and go. What left is looked at in fuzz_net.c. */
+static void fuzz_net_work(struct fuzz_rig *r, unsigned ms)
+{
+	static uint8_t buf[NET_HDR_LEN + NET_FRAME_MAX];
+	uint32_t events = EPOLLIN | EPOLLOUT;
+
+	while (recv(r->host, buf, sizeof(buf), 0) > 0) {
+		continue;
+	}
+	memset(buf, 0, NET_HDR_LEN);
+	/* short, or anything up to the largest; the link may drop it */
+	(void)!send(r->host, buf, ms % 2 ? ms : ms * 257, 0);
+	if (ms % 16 == 14) {
+		virtio_net_set_link(r->net, ms >= 128);
+	}
+	virtio_net_event(r->net, 0, ms == 254 ? events | EPOLLERR : events);
+	fuzz_must((virtio_net_wants(r->net, 0) & ~events) == 0, "what a tap is watched for");
 }
 
 /* Time passes, and the event loop runs. */
@@ -172,6 +246,28 @@ static void fuzz_rig_work(struct fuzz_rig *r, unsigned ms)
 	if (r->fs && ms == 255) {
 		virtio_fs_fault(r->fs, "the file server says so");
 	}
+	if (r->net) {
+		fuzz_net_work(r, ms);
+	}
+	if (r->kind == FUZZ_BLK && ms == 255) { /* behind the device's back */
+		fuzz_must(ftruncate(r->fd, FUZZ_DISK_BYTES / 2) == 0, "shrink the disk");
+	}
+}
+
+/* No driver makes a disk longer, nor writes to one that is for reading. */
+static void fuzz_disk_check(const struct fuzz_rig *r)
+{
+	uint8_t image[FUZZ_DISK_BYTES];
+	struct stat st;
+
+	fuzz_must(fstat(r->fd, &st) == 0 && st.st_size <= (off_t)FUZZ_DISK_BYTES, "the disk's end");
+	if (r->kind != FUZZ_BLK_RO) {
+		return;
+	}
+	fuzz_must(pread(r->fd, image, sizeof(image), 0) == sizeof(image), "read the disk");
+	for (size_t i = 0; i < sizeof(image); i++) {
+		fuzz_must(image[i] == FUZZ_DISK_FILL, "nothing is written to a read-only disk");
+	}
 }
 
 /* What holds after any sequence. */
@@ -185,6 +281,9 @@ static void fuzz_rig_check(struct fuzz_rig *r)
 	fuzz_must(!(r->dev->active && !(status & VIRTIO_S_DRIVER_OK)), "active means DRIVER_OK");
 	fuzz_must(!(status & VIRTIO_S_NEEDS_RESET) || r->dev->n_faults > 0, "faults are counted");
 	fuzz_must(r->dev->n_faults == 0 || r->dev->last_fault, "a fault has a reason");
+	if (r->blk) {
+		fuzz_disk_check(r);
+	}
 	if (r->console) {
 		size_t n = virtio_console_tail(r->console, tail, sizeof(tail));
 
@@ -204,6 +303,10 @@ static void fuzz_rig_drop(struct fuzz_rig *r)
 	virtio_console_destroy(r->console);
 	vsock_destroy(r->vsock);
 	virtio_fs_destroy(r->fs);
+	virtio_blk_destroy(r->blk);
+	virtio_net_destroy(r->net);
+	vr_close_reset(&r->fd);
+	vr_close_reset(&r->host);
 	fuzz_must(r->n_conns == 0, "all connections were closed");
 	fuzz_must(r->fs_started == 0, "the file server was stopped");
 	eg_destroy(r->g);

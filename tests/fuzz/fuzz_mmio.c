@@ -178,7 +178,7 @@ static bool smoke(void)
 	uint8_t data[1 + 8 * 40];
 	bool all = true;
 
-	for (int i = 0; i < 1500; i++) {
+	for (int i = 0; i < 2400; i++) {
 		for (size_t b = 0; b < sizeof(data); b++) {
 			data[b] = (uint8_t)fuzz_random();
 		}
@@ -194,9 +194,17 @@ static bool smoke(void)
 static const struct fuzz_known known[] = {
 	FUZZ_KNOWN("rng-up", "rng: up"),
 	FUZZ_KNOWN("fs-up", "fs: up, the file server says so"),
+	FUZZ_KNOWN("blk-up", "blk: up"),
+	FUZZ_KNOWN("net-up", "net: up"),
 	FUZZ_KNOWN("status-by-hand", "rng: up"),
 	FUZZ_REPAIRED("bad-layout", "console: down, queue layout is invalid", "console: up", 14,
 		      EG_LAYOUT_HONEST),
+	FUZZ_REPAIRED("bad-blk-layout", "blk: down, queue layout is invalid", "blk: up", 14,
+		      EG_LAYOUT_HONEST),
+	FUZZ_REPAIRED("bad-blk-no-queue", "blk: down, device could not be activated", "blk: up", 15,
+		      1),
+	FUZZ_REPAIRED("bad-net-no-queue", "net: down, device could not be activated", "net: up", 15,
+		      1),
 };
 #endif
 
