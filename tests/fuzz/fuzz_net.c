@@ -75,11 +75,18 @@ static void build(struct world *w)
 	w->dev = virtio_net_dev(w->net);
 }
 
+static void tell(const struct world *w, const struct virtio_net_stats *st)
+{
+	fuzz_outcome("%u sent, %u refused, %s", (unsigned)st->tx_frames, (unsigned)st->tx_refused,
+		     w->dev->n_faults ? w->dev->last_fault : "no fault");
+}
+
 static void tear_down(struct world *w)
 {
 	struct virtio_net_stats st;
 
 	virtio_net_stats(w->net, &st);
+	tell(w, &st);
 	seen.in += st.rx_frames;
 	seen.refused += st.tx_refused;
 	seen.faults += w->dev->n_faults;
@@ -246,7 +253,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		step(&w, &in);
 	}
-	fuzz_outcome("%s faults", w.dev->n_faults ? "some" : "0");
 	tear_down(&w);
 	return 0;
 }
@@ -269,8 +275,16 @@ static bool smoke(void)
 }
 
 static const struct fuzz_known known[] = {
-	FUZZ_KNOWN("nothing", "0 faults"),
-	FUZZ_KNOWN("bad-programs", "some faults"),
+	FUZZ_KNOWN("nothing", "0 sent, 0 refused, no fault"),
+	FUZZ_KNOWN("sent", "1 sent, 0 refused, no fault"),
+	FUZZ_REPAIRED("bad-next", "0 sent, 0 refused, bad chain", "1 sent, 0 refused, no fault", 5,
+		      0),
+	FUZZ_REPAIRED("bad-receive-buffer", "0 sent, 0 refused, not a receive buffer",
+		      "0 sent, 0 refused, no fault", 5, 1),
+	FUZZ_REPAIRED("bad-control", "0 sent, 0 refused, not a control request",
+		      "0 sent, 0 refused, no fault", 3, 1),
+	FUZZ_REPAIRED("bad-flags", "0 sent, 1 refused, no fault", "1 sent, 0 refused, no fault", 6,
+		      0),
 };
 #endif
 
