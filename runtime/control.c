@@ -25,6 +25,7 @@
 #include "base/fdio.h"
 
 #define STATE_BIT(s) (1u << (s))
+#define CODE_MAX     4095u /* largest errno value of Linux */
 
 static const char *const state_names[CTL_STATE_COUNT] = {
 	[CTL_BOOTING] = "booting", [CTL_CREATED] = "created", [CTL_STARTING] = "starting",
@@ -270,7 +271,34 @@ static int data_keep(struct ctl_call *call, const void *data, size_t len, struct
 	return 0;
 }
 
-static int reply_read(int fd, struct ctl_call *call, struct vr_err *err)
+/* Hand over what came, as far as it is wanted; on failure nothing is. */
+static void fds_keep(struct ctl_call *call, const int *fds, size_t n_fds, bool wanted)
+{
+	for (size_t i = 0; i < call->cap_got; i++) {
+		call->got_fds[i] = -1;
+	}
+	for (size_t i = 0; i < n_fds; i++) {
+		if (wanted && i < call->cap_got) {
+			call->got_fds[i] = fds[i];
+		} else {
+			(void)close(fds[i]);
+		}
+	}
+}
+
+/* @code and the sentence are the vmm's: whatever they are, a failure has both. */
+static int refusal(uint32_t code, const char *text, size_t len, struct vr_err *err)
+{
+	if (code > CODE_MAX) {
+		return vr_err_set(err, EPROTO, "unreadable answer on the control socket");
+	}
+	if (len == 0 || text[0] == '\0') {
+		return vr_err_sys(err, (int)code, "the container refused");
+	}
+	return vr_err_set(err, (int)code, "%.*s", (int)len, text);
+}
+
+int ctl_answer_read(int fd, struct ctl_call *call, struct vr_err *err)
 {
 	static char msg[CTL_MSG_MAX]; /* the cli has one thread */
 	const uint8_t *rest;
@@ -280,28 +308,23 @@ static int reply_read(int fd, struct ctl_call *call, struct vr_err *err)
 	int fds[CTL_MACHINE_FDS];
 	size_t n_fds = 0;
 	ssize_t n = vr_recv_fds(fd, msg, sizeof(msg), fds, VR_ARRAY_SIZE(fds), &n_fds);
+	int rc;
 
-	for (size_t i = 0; i < n_fds; i++) {
-		if (i < call->cap_got) {
-			call->got_fds[i] = fds[i];
-		} else {
-			(void)close(fds[i]);
-		}
-	}
-	if (n <= 0) {
-		return vr_err_set(err, ECONNRESET, "the container ended before it answered");
-	}
-	vr_rd_init(&r, msg, (size_t)n);
+	vr_rd_init(&r, msg, n > 0 ? (size_t)n : 0);
 	code = vr_rd_u32(&r);
 	len = vr_rd_left(&r);
 	rest = vr_rd_bytes(&r, len);
-	if (!vr_rd_ok(&r)) {
-		return vr_err_set(err, EPROTO, "unreadable answer on the control socket");
+	if (n == 0 || (n < 0 && n != -EMSGSIZE)) {
+		rc = vr_err_set(err, ECONNRESET, "the container ended before it answered");
+	} else if (!vr_rd_ok(&r)) { /* or too long, or with too many descriptors */
+		rc = vr_err_set(err, EPROTO, "unreadable answer on the control socket");
+	} else if (code != 0) {
+		rc = refusal(code, (const char *)rest, len, err);
+	} else {
+		rc = data_keep(call, rest, len, err);
 	}
-	if (code == 0) {
-		return data_keep(call, rest, len, err);
-	}
-	return vr_err_set(err, (int)code, "%.*s", (int)len, (const char *)rest);
+	fds_keep(call, fds, n_fds, rc == 0);
+	return rc;
 }
 
 static int request_send(int fd, const struct ctl_call *call, struct vr_err *err)
@@ -340,5 +363,5 @@ int ctl_call(int dirfd, struct ctl_call *call, struct vr_err *err)
 	if (rc < 0) {
 		return vr_err_sys(err, rc, "wait for the container's answer");
 	}
-	return reply_read(fd, call, err);
+	return ctl_answer_read(fd, call, err);
 }

@@ -167,4 +167,13 @@ struct ctl_call {
 int ctl_call(int dirfd, struct ctl_call *call, struct vr_err *err)
 	__attribute__((warn_unused_result));
 
+/**
+ * ctl_answer_read() - the part of ctl_call() that takes an answer from the socket @fd
+ *
+ * What answers may be a vmm that its guest took over: an answer that can't be read is -EPROTO, and
+ * one that isn't a success leaves neither data nor descriptors (@got_fds are -1 then).
+ */
+int ctl_answer_read(int fd, struct ctl_call *call, struct vr_err *err)
+	__attribute__((warn_unused_result));
+
 #endif /* VOLT_CONTROL_H */

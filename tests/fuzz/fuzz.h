@@ -54,6 +54,11 @@ struct fuzz_known {
 		.file = (name), .outcome = (what), .repaired = (then), .at = (offset),             \
 		.byte = (value)                                                                    \
 	}
+#define FUZZ_RESIZED(name, what, then, offset, value, size)                                        \
+	{                                                                                          \
+		.file = (name), .outcome = (what), .repaired = (then), .at = (offset),             \
+		.byte = (value), .len = (size)                                                     \
+	}
 
 static char fuzz_last[1280]; /* a struct vr_err's sentence, and some */
 
