@@ -115,7 +115,7 @@ static void add_request(struct fuzz_rig *r, struct fuzz_in *in)
 					 VIRTIO_BLK_T_GET_ID};
 	static const uint64_t far[] = {FUZZ_DISK_BYTES / VIRTIO_BLK_SECTOR, 1ull << 55,
 				       UINT64_MAX / VIRTIO_BLK_SECTOR, UINT64_MAX};
-	static uint8_t out[sizeof(struct blk_header) + 3 * VIRTIO_BLK_SECTOR];
+	static uint8_t out[sizeof(struct blk_header) + 3 * VIRTIO_BLK_SECTOR + 15];
 	struct blk_header h = {.type = types[fuzz_u8(in) % 4], .sector = fuzz_u8(in) % 18};
 	uint32_t len = fuzz_u8(in) % 4 * VIRTIO_BLK_SECTOR;
 	uint32_t cut = (uint32_t)fuzz_uint(in, 2);
