@@ -233,6 +233,10 @@ $(FUZZ_TESTS): $(BUILD)/tests/%: tests/fuzz/%.c $(LIB_tests) $(ARCHIVES)
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests/c -I. $(LDFLAGS_ALL) -o $@ $< $(LIB_tests) \
 		-Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
+# Both ends of the agent's connection; the test plays what lies between.
+$(BUILD)/tests/fuzz_agent_stream $(BUILD)/fuzz/fuzz_agent_stream: LIBS := $(LIB_agent) $(LIBS)
+$(BUILD)/tests/fuzz_agent_stream $(BUILD)/fuzz/fuzz_agent_stream: $(LIB_agent)
+
 # With filters of its own, for not every machine's kernel has traffic control.
 $(BUILD)/tests/test_net_port: LDFLAGS += -Wl,--wrap=net_tc_add_ingress -Wl,--wrap=net_tc_del_ingress -Wl,--wrap=net_tc_has -Wl,--wrap=net_tc_filter
 

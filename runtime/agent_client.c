@@ -135,7 +135,8 @@ static const char *feed(struct agent_client *a, const uint8_t *p, size_t n)
 	const char *bad = NULL;
 	size_t used;
 
-	while (!bad && (n > 0 || (a->have_header && a->header.len == a->in_len))) {
+	/* A handler that drops the connection frees what @p points to. */
+	while (!bad && a->conn && (n > 0 || (a->have_header && a->header.len == a->in_len))) {
 		if (!a->have_header) {
 			used = collect(a, a->head, AP_HEADER_LEN, p, n);
 			if (a->in_len == AP_HEADER_LEN) {
