@@ -31,6 +31,7 @@ static union {
 	struct ap_hello hello;
 	struct ap_reply reply;
 	struct ap_exit exit;
+	struct ap_notify notify;
 	struct ap_left left;
 	struct ap_stats stats;
 	struct ap_ps_entry ps[AP_MAX_PS];
@@ -69,6 +70,7 @@ REQUEST(reply)
 	}
 EVENT(hello)
 EVENT(exit)
+EVENT(notify)
 EVENT(left)
 
 /* Bodies have no header; room for one is left so that all look alike. */
@@ -120,11 +122,47 @@ static struct {
 	{"accept", d_accept, e_accept, 0, 0},
 	{"join", d_join, e_join, 0, 0},
 	{"left", d_left, e_left, 0, 0},
+	{"notify", d_notify, e_notify, 0, 0},
 };
 #define N_MESSAGES (sizeof(messages) / sizeof(messages[0]))
 
+/*
+ * Why a payload may be refused, as far as its TLVs show; what lies in them is one reason. Tags
+ * ascend, and repeat in lists only.
+ */
+static const char *fault_of(const uint8_t *p, size_t n)
+{
+	uint16_t last = 0;
+
+	while (n > 0) {
+		uint16_t tag, zero;
+		uint32_t len;
+
+		if (n < 8) {
+			return "a TLV's header is cut off";
+		}
+		memcpy(&tag, p, sizeof(tag));
+		memcpy(&zero, p + 2, sizeof(zero));
+		memcpy(&len, p + 4, sizeof(len));
+		if (zero != 0) {
+			return "reserved bytes";
+		}
+		if (len > n - 8) {
+			return "a value is cut off";
+		}
+		if (tag < last || tag == 0) {
+			return "order of tags";
+		}
+		last = tag;
+		p += 8 + len;
+		n -= 8 + len;
+	}
+	return NULL;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	const char *fault;
 	size_t which;
 	uint8_t *exact;
 	long n;
@@ -139,12 +177,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	memcpy(exact, data + 1, size);
+	fault = fault_of(exact, size);
 	if (messages[which].decode(exact, size)) {
 		messages[which].refused++;
-		fuzz_outcome("%s refused", messages[which].name);
+		fuzz_outcome("%s refused: %s", messages[which].name, fault ? fault : "fields");
 		free(exact);
 		return 0;
 	}
+	fuzz_must(!fault, "what is accepted is made of TLVs in order");
 	messages[which].accepted++;
 	fuzz_outcome("%s accepted", messages[which].name);
 	n = messages[which].encode();
@@ -278,6 +318,9 @@ static void some_message(size_t which)
 	case 15:
 		m.left = (struct ap_left){.number = 1 + rnd(AP_MEMBERS_MAX), .status = rnd(256)};
 		break;
+	case 16:
+		m.notify.text = rnd(2) ? "READY=1" : "";
+		break;
 	default:
 		break;
 	}
@@ -340,8 +383,23 @@ static bool smoke(void)
 
 static const struct fuzz_known known[] = {
 	FUZZ_KNOWN("start", "start accepted"),
-	FUZZ_KNOWN("bad-start-tag", "start refused"),
-	FUZZ_KNOWN("bad-signal-empty", "signal refused"),
+	FUZZ_KNOWN("notify", "notify accepted"),
+	FUZZ_REPAIRED("bad-start-tag", "start refused: fields", "start accepted", 1, 1),
+	FUZZ_REPAIRED("bad-start-reserved", "start refused: reserved bytes", "start accepted", 4,
+		      0),
+	FUZZ_REPAIRED("bad-start-length", "start refused: a value is cut off", "start accepted", 5,
+		      3),
+	FUZZ_RESIZED("bad-start-short", "start refused: a TLV's header is cut off",
+		     "start accepted", 1, 1, 1 + 8 + 1),
+	FUZZ_REPAIRED("bad-start-string", "start refused: fields", "start accepted", 11, 0),
+	FUZZ_RESIZED("bad-start-twice", "start refused: fields", "start accepted", 1, 1, 1 + 8 + 3),
+	FUZZ_KNOWN("signal", "signal accepted"),
+	FUZZ_KNOWN("bad-signal-empty", "signal refused: fields"),
+	FUZZ_REPAIRED("bad-signal-number", "signal refused: fields", "signal accepted", 21, 64),
+	FUZZ_REPAIRED("bad-signal-bool", "signal refused: fields", "signal accepted", 33, 1),
+	FUZZ_REPAIRED("bad-signal-order", "signal refused: order of tags", "signal accepted", 13,
+		      2),
+	FUZZ_REPAIRED("bad-left-member", "left refused: fields", "left accepted", 9, 1),
 };
 #endif
 
