@@ -84,7 +84,7 @@ void vsock_conn_consume(struct vsock_conn *c, size_t n)
 
 size_t vsock_conn_send(struct vsock_conn *c, const void *data, size_t len)
 {
-	static uint8_t sum;
+	static volatile uint8_t sum;
 
 	fuzz_must(c == vmm.conn && vmm.ring, "nor sent to");
 	for (size_t i = 0; i < len; i++) {
