@@ -360,7 +360,7 @@ check-asan:
 
 # The thread sanitizer: the unit tests of what has more than one thread, and the same behaviour tests.
 TSAN_TESTS := loop vm virtq virtio_mmio virtio_fs rng balloon console vsock vsock_conn vsock_flow \
-	vsock_evil fs_server gmem log stream dev_abuse
+	vsock_evil virtio_blk net net_kernel fs_server gmem log stream dev_abuse
 .PHONY: check-tsan
 check-tsan:
 	$(Q)$(MAKE) BUILD=$(BUILD)-tsan OPT='-O1 -g -fno-omit-frame-pointer' HARDEN= \
