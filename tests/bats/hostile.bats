@@ -105,10 +105,18 @@ neighbour_lives() {
 
 @test "an agent that breaks its protocol: an error that names it" {
 	hostile_bundle
+	neighbour_start
 	attack agent-version "the guest agent speaks protocol version 99"
 	attack agent-exit "the end of a process that was never made"
 	attack agent-refuses "no?such?luck"
 	attack agent-replies "answered a request that was never made"
+	attack agent-early 'msg="the agent sent a frame out of turn"'
+	attack agent-twice 'msg="the agent sent a frame out of turn"'
+	attack agent-request 'msg="the agent sent a request"'
+	attack agent-length 'msg="the agent sent a malformed frame header"'
+	attack agent-type 'msg="the agent sent a malformed frame header"'
+	neighbour_lives
+	volt exec neighbour true
 }
 
 # hostile_volt ARG... - the runtime whose guest is the attacker
