@@ -225,6 +225,27 @@ answers() {
 	volt delete --force c2
 	volt delete --force c1
 	no_traces
+
+	# nobody is left who could remove it, and no VM follows
+	bundle_in "$BATS_TEST_TMPDIR/b3" n1 sleep 1000
+	start_in "$BATS_TEST_TMPDIR/b3" c3
+	one_tap n1
+	tc -n n1 filter show dev eth0 ingress | grep -q volt0
+	pids=()
+	for role in shim vmm fs net; do
+		pids+=("$(role_pid "$role" c3)")
+	done
+	kill -9 "${pids[@]}"
+	wait_for 20 no_roles
+	[ "$(status_of c3)" = stopped ]
+	volt delete c3
+	no_taps n1
+	[ -z "$(tc -n n1 filter show dev eth0 ingress)" ]
+	[ "$(tc -n n1 qdisc show dev eth0 | grep -c -e ingress -e clsact)" -eq 0 ]
+	[ -z "$(ls "$VOLT_ROOT")" ]
+	# what is the engine's is still there
+	ip -n n1 -o addr show dev eth0 | grep -q 10.9.1.2/24
+	busybox ping -c 1 -W 10 10.9.1.2
 }
 
 @test "all sizes of datagrams, fragments too; MTU 1280 and 9000" {
