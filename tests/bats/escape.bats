@@ -163,6 +163,45 @@ forge_state() {
 	volt delete c1
 }
 
+# leaky_volt ARG... - the runtime, whose caller left descriptors open; they are listed in the file "leaks"
+leaky_volt() {
+	timeout -k 10 "$LIMIT" "${VOLT%/*}/probes/leaky" "$BATS_TEST_TMPDIR/leaks" "$VOLT" --root "$VOLT_ROOT" "$@"
+}
+
+# has_leak PID - one of its descriptors is among those, or is their event counter
+has_leak() {
+	local fd
+	for fd in /proc/"$1"/fd/*; do
+		if readlink "$fd" | grep -qxF -f "$BATS_TEST_TMPDIR/leaks" ||
+			grep -q '^eventfd-count: *7e57ed$' "/proc/$1/fdinfo/${fd##*/}" 2> /dev/null; then
+			echo "$(tr '\0' ' ' < "/proc/$1/cmdline"): $fd -> $(readlink "$fd")"
+			return 0
+		fi
+	done
+	return 1
+}
+
+@test "sockets, pipes, memory and event counters that a caller left open reach no role" {
+	"${VOLT%/*}/probes/leaky" "$BATS_TEST_TMPDIR/leaks" sleep 1000 3>&- &
+	wait_for 5 has_leak $! # or else it couldn't be seen
+	for name in socket pipe memfd eventfd; do
+		ls -l "/proc/$!/fd" | grep -q "$name"
+	done
+	kill $!
+	leaky_volt create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null > "$BATS_TEST_TMPDIR/create.log" 2>&1
+	leaks=$(sort "$BATS_TEST_TMPDIR/leaks")
+	volt start c1
+	leaky_volt exec --detach c1 sleep 1000 < /dev/null > "$BATS_TEST_TMPDIR/create.log" 2>&1
+	echo "$leaks" >> "$BATS_TEST_TMPDIR/leaks"
+	n=0
+	for pid in $(roles); do
+		fails has_leak "$pid"
+		n=$((n + 1))
+	done
+	[ "$n" -ge 5 ] # shim, vmm, fs, net, and the shim of exec
+	volt delete --force c1
+}
+
 @test "/dev and /proc of the image as links to the host's" {
 	outside=$BATS_TEST_TMPDIR/outside
 	mkdir -p "$outside"

@@ -31,6 +31,14 @@ say_run() {
 	printf '$ %s\n-> %s\n%s\n' "$*" "$status" "$output"
 }
 
+# fails COMMAND... - it does. (A "! COMMAND" that succeeds ends no test, unless it is the last line.)
+fails() {
+	if "$@"; then
+		echo "succeeded: $*"
+		return 1
+	fi
+}
+
 # make_bundle DIR ARG... - a bundle whose process is ARG...; root file system from busybox
 make_bundle() {
 	local dir=$1
