@@ -10,6 +10,7 @@
  *   netprobe crowd ADDRESS PORT N         N connections at once, all made before the first is used
  *   netprobe syn ADDRESS PORT N           N beginnings of connections, none of them completed
  *   netprobe flood ADDRESS PORT BYTES N   N datagrams as fast as they go
+ *   netprobe clock                        print the time of day in nanoseconds, which busybox doesn't
  *
  * Exit status 0: all of it came back as it was sent.
  */
@@ -24,6 +25,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CHUNK	  65536
@@ -419,6 +421,14 @@ static void do_activated(const char *n)
 	serve_all(-1);
 }
 
+static int do_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return printf("%lld%09ld\n", (long long)now.tv_sec, now.tv_nsec) < 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct rlimit many = {8192, 8192};
@@ -451,6 +461,9 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "flood") && argc == 6) {
 		return do_flood(argv[2], argv[3], strtoul(argv[4], NULL, 10),
 				strtoul(argv[5], NULL, 10));
+	}
+	if (!strcmp(what, "clock") && argc == 2) {
+		return do_clock();
 	}
 	fprintf(stderr, "usage: see the first lines of netprobe.c\n");
 	return 2;
