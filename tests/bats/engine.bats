@@ -93,7 +93,7 @@ teardown() {
 	kill %1
 	[ "$(pod wait s1)" = 9 ]
 	[ "$(pod logs s1)" = "$(printf '%s\n' podman writable 1 bye)" ]
-	! grep MAINPID=1$ "$dir/heard"
+	fails grep MAINPID=1$ "$dir/heard"
 	pod rm s1
 }
 

@@ -149,7 +149,7 @@ teardown() {
 	pid=$(pod inspect --format '{{.State.Pid}}' c1)
 	kill -0 "$pid"
 	pod rm --force --time 0 c1
-	! kill -0 "$pid" 2>/dev/null
+	fails kill -0 "$pid" 2>/dev/null
 }
 
 @test "an interactive terminal works" {

@@ -351,12 +351,15 @@ int evil_adjtime(void)
 	return code_past(syscall(SYS_adjtimex, &t), EINVAL);
 }
 
-/* Where there is a VM, its argument is read first. */
+/*
+ * What a filter lets pass comes to nothing in other ways: here is no VM (EBADF), or that of the role
+ * whose cage this is, and KVM serves none but the process that made it (EIO); else the argument is read.
+ */
 static int vm_ioctl(unsigned long request)
 {
 	long ret = ioctl(VR_FDS_VM, request, NULL);
 
-	return ret < 0 && errno == EBADF ? 0 : code_past(ret, EFAULT);
+	return ret < 0 && (errno == EBADF || errno == EIO) ? 0 : code_past(ret, EFAULT);
 }
 
 int evil_ioeventfd(void)
