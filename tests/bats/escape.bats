@@ -206,14 +206,55 @@ has_leak() {
 	volt delete --force c1
 }
 
-@test "/dev and /proc of the image as links to the host's" {
+@test "/proc and /sys of the image as links are refused, /dev as one stays in the image" {
 	outside=$BATS_TEST_TMPDIR/outside
 	mkdir -p "$outside"
-	( cd "$BATS_TEST_TMPDIR/b/rootfs" && rm -rf dev proc && ln -s "$outside" dev && ln -s "$outside" proc )
-	say_run create "$BATS_TEST_TMPDIR/b" c1
+	for name in proc sys; do
+		rm -rf "$BATS_TEST_TMPDIR/b/rootfs/$name"
+		ln -s "$outside" "$BATS_TEST_TMPDIR/b/rootfs/$name"
+		fails create "$BATS_TEST_TMPDIR/b" c1
+		grep -qF "mount destination '/$name': filesystem " "$BATS_TEST_TMPDIR/create.log"
+		grep -qF "must be mounted on ordinary directory" "$BATS_TEST_TMPDIR/create.log"
+		[ ! -e "$VOLT_ROOT/c1" ]
+		no_roles
+		rm "$BATS_TEST_TMPDIR/b/rootfs/$name"
+		mkdir "$BATS_TEST_TMPDIR/b/rootfs/$name"
+	done
+	rm -rf "$BATS_TEST_TMPDIR/b/rootfs/dev"
+	ln -s "$outside" "$BATS_TEST_TMPDIR/b/rootfs/dev"
+	create "$BATS_TEST_TMPDIR/b" c1
+	volt start c1
+	say_run volt exec c1 sh -c "echo lost > /dev/null && ls /dev/pts/ptmx /dev/shm $outside/null && echo kept > /dev/file"
+	[ "$status" -eq 0 ]
 	[ -z "$(ls -A "$outside")" ]
 	fails grep -q "$outside" /proc/self/mountinfo
-	volt delete --force c1
+	# its target is the image's own: the tmpfs lies on that
+	[ -d "$BATS_TEST_TMPDIR/b/rootfs/$outside" ]
+	[ -z "$(ls -A "$BATS_TEST_TMPDIR/b/rootfs/$outside")" ]
+	volt kill c1 KILL
+	wait_for_status c1 stopped
+	volt delete c1
+}
+
+@test "a root behind symbolic links is what they led to at create" {
+	mkdir -p "$BATS_TEST_TMPDIR/far/away" "$BATS_TEST_TMPDIR/other"
+	mv "$BATS_TEST_TMPDIR/b/rootfs" "$BATS_TEST_TMPDIR/far/away/root"
+	ln -s ../far/away/root "$BATS_TEST_TMPDIR/b/last"
+	ln -s "$BATS_TEST_TMPDIR/far" "$BATS_TEST_TMPDIR/b/middle"
+	ln -s nowhere "$BATS_TEST_TMPDIR/b/dangling"
+	for path in last middle/away/root "$BATS_TEST_TMPDIR/b/middle/away/root"; do
+		edit_config "$BATS_TEST_TMPDIR/b" '.root.path = $path' --arg path "$path"
+		create "$BATS_TEST_TMPDIR/b" c1
+		[ "$(volt state c1 | gojq -r .rootfs)" = "$BATS_TEST_TMPDIR/far/away/root" ]
+		volt start c1
+		volt exec c1 sh -c "echo '$path' > /written"
+		[ "$(cat "$BATS_TEST_TMPDIR/far/away/root/written")" = "$path" ]
+		volt delete --force c1
+	done
+	edit_config "$BATS_TEST_TMPDIR/b" '.root.path = "dangling"'
+	fails create "$BATS_TEST_TMPDIR/b" c1
+	grep -qF "open rootfs 'dangling': No such file or directory" "$BATS_TEST_TMPDIR/create.log"
+	[ ! -e "$BATS_TEST_TMPDIR/b/nowhere" ]
 }
 
 @test "state directories that are links or somebody else's, and containers that are links, are refused" {
