@@ -257,6 +257,57 @@ has_leak() {
 	[ ! -e "$BATS_TEST_TMPDIR/b/nowhere" ]
 }
 
+seen_true() {
+	[ "$(grep -cx true "$BATS_TEST_TMPDIR/real/seen")" = "$1" ]
+}
+
+@test "what becomes of the bundle after create is nothing to its container" {
+	t=$BATS_TEST_TMPDIR
+	mkdir -p "$t/dir" "$t/evil/rootfs" "$t/evil/dir"
+	echo true > "$t/b/rootfs/which"
+	echo true > "$t/dir/which"
+	echo true > "$t/file"
+	tar -C "$t/evil/rootfs" -xf "$IMAGES/busybox.tar"
+	for name in rootfs/which dir/which file; do
+		echo false > "$t/evil/$name"
+	done
+	ln -s dir "$t/way" # that leads to another place later
+	edit_config "$t/b" '.process.args = ["sh", "-c", "cat /which /dir/which /way/which /file > /seen; echo $WHO >> /seen; sleep 1000"] |
+		.process.env += ["WHO=true"] | .mounts += [
+		{destination: "/dir", type: "bind", source: ($t + "/dir"), options: ["rbind"]},
+		{destination: "/way", type: "bind", source: ($t + "/way"), options: ["rbind"]},
+		{destination: "/file", type: "bind", source: ($t + "/file"), options: ["bind"]}]' --arg t "$t"
+	create "$t/b" c1
+	mv "$t/b/rootfs" "$t/real"
+	ln -s "$t/evil/rootfs" "$t/b/rootfs"
+	mv "$t/dir" "$t/real-dir"
+	ln -s "$t/evil/dir" "$t/dir"
+	ln -sfn "$t/evil/dir" "$t/way"
+	mv "$t/file" "$t/real-file"
+	ln -s "$t/evil/file" "$t/file"
+	edit_config "$t/b" '.process.args = ["touch", "/evil"] | .process.env = ["WHO=false"] | .mounts = [] |
+		.process.user.uid = 1234 | .root.readonly = true | .process.capabilities = {}'
+	volt start c1
+	say_run volt exec c1 sh -c 'cat /which /dir/which /way/which /file; echo $WHO; id -u; echo later > /way/later'
+	[ "$status" -eq 0 ]
+	[ "$output" = $'true\ntrue\ntrue\ntrue\ntrue\n0' ]
+	wait_for 20 seen_true 5
+	[ "$(cat "$t/real-dir/later")" = later ]
+	[ -z "$(find "$t/evil" -mindepth 1 \( -name later -o -name seen -o -name evil \))" ]
+	[ "$(status_of c1)" = running ]
+	volt delete --force c1
+	[ "$(cat "$t/evil/rootfs/which")" = false ]
+	# and not a bundle at all is nothing to those that follow
+	mkdir "$t/c"
+	mv "$t/real" "$t/c/rootfs"
+	gojq '.process.args = ["sleep", "1000"]' "$TESTDATA/config.json" > "$t/c/config.json"
+	create "$t/c" c2
+	mv "$t/c" "$t/d"
+	volt start c2
+	[ "$(volt exec c2 cat /which)" = true ]
+	volt delete --force c2
+}
+
 @test "state directories that are links or somebody else's, and containers that are links, are refused" {
 	mkdir -m 700 "$BATS_TEST_TMPDIR/other" "$VOLT_ROOT/real"
 	ln -s "$VOLT_ROOT" "$BATS_TEST_TMPDIR/link"
