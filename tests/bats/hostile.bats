@@ -10,6 +10,9 @@ load helpers
 ALLOCATE=65536
 OPEN=2048
 
+# A log never has more of a guest than the last 8 KiB of its console, with some words before each line.
+LOG_MAX=65536
+
 setup() {
 	setup_common
 	neighbours=
@@ -132,6 +135,19 @@ hostile_volt() {
 	[ "$status" -eq 3 ]
 	grep -q "exit of a process" "$BATS_TEST_TMPDIR/log"
 	[ "$(wc -l < "$BATS_TEST_TMPDIR/log")" -lt 200 ]
+
+	# 64 MiB on its console
+	obey console triple
+	rm "$BATS_TEST_TMPDIR/log"
+	status=0
+	hostile_volt --debug --log "$BATS_TEST_TMPDIR/log" create --bundle "$BATS_TEST_TMPDIR/h" h1 \
+		< /dev/null > "$BATS_TEST_TMPDIR/create.log" 2>&1 || status=$?
+	[ "$status" -eq 1 ]
+	grep -q "guest: .*Kernel panic - not" "$BATS_TEST_TMPDIR/log"
+	wc -c "$BATS_TEST_TMPDIR/log" "$BATS_TEST_TMPDIR/create.log"
+	[ "$(stat -c %s "$BATS_TEST_TMPDIR/log")" -lt "$LOG_MAX" ]
+	[ "$(stat -c %s "$BATS_TEST_TMPDIR/create.log")" -lt 10000 ]
+	[ -z "$(ls "$VOLT_ROOT")" ]
 
 	# says yes to everything, writes without an end, obeys nothing
 	obey agent-liar
