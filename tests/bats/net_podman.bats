@@ -77,6 +77,12 @@ answers() {
 	[[ "$output" == *eth1*10.7[78].0.2* ]]
 	probe n1 tcp srv 7000 10000
 	probe n2 udp srv 7000 1000 3
+	# a name that only the caller knows, by the /etc/hosts that is mounted
+	say_run pod run --rm --network n1 --add-host called:10.77.0.2 -v "$PROBE:/netprobe:ro" localhost/busybox \
+		sh -c 'cat /etc/hosts; /netprobe tcp called 7000 1000 && echo reached'
+	[ "$status" -eq 0 ]
+	[[ $output =~ 10.77.0.2[[:space:]]+called ]]
+	[[ $output == *reached ]]
 	pod rm -f -t 0 srv
 	podman network rm n1 n2
 }
