@@ -12,6 +12,12 @@ OPEN=2048
 
 # A log never has more of a guest than the last 8 KiB of its console, with some words before each line.
 LOG_MAX=65536
+# Lines of the kernel's log, 900 bytes each.
+if grep -q 'model name.*QEMU TCG' /proc/cpuinfo; then
+	LOG_LINES=400
+else
+	LOG_LINES=5000
+fi
 
 setup() {
 	setup_common
@@ -167,6 +173,15 @@ hostile_volt() {
 	volt delete h1
 }
 
+# private_kib PID - memory that is its own; the guest's is shared
+private_kib() {
+	awk '/^RssAnon/ { print $2 }' "/proc/$1/status"
+}
+
+no_role_of() {
+	[ -z "$(role_pid '[a-z]*' "$1")" ]
+}
+
 # storm_exec ARG... - a storm in container s1; its neighbour, and the container, answer afterwards
 storm_exec() {
 	echo "storm: $* at $SECONDS s"
@@ -185,7 +200,7 @@ storm_exec() {
 		.linux.devices = [{path: "/dev/kmsg", type: "c", major: 1, minor: 11, fileMode: 438}] |
 		.linux.sysctl = {"kernel.printk_devkmsg": "on\n"}'
 	neighbour_start
-	bounded create "$BATS_TEST_TMPDIR/s" s1
+	bounded volt --debug --log "$BATS_TEST_TMPDIR/log" create --bundle "$BATS_TEST_TMPDIR/s" s1 < /dev/null > /dev/null 2>&1
 	bounded volt start s1
 	vmm=$(role_pid vmm s1)
 
@@ -195,12 +210,26 @@ storm_exec() {
 	[ "$output" -lt 40 ]
 	storm_exec ticks 20000
 	[ "$status" -eq 0 ]
-	storm_exec log 100
+	# the vmm keeps the last of it, and writes none of it down while all is well
+	private=$(private_kib "$vmm")
+	logged=$(stat -c %s "$BATS_TEST_TMPDIR/log")
+	storm_exec log "$LOG_LINES"
 	[ "$status" -eq 0 ]
+	echo "KiB of the vmm: $private, then $(private_kib "$vmm"); log: $logged, then $(stat -c %s "$BATS_TEST_TMPDIR/log")"
+	[ $(($(private_kib "$vmm") - private)) -lt 1024 ]
+	[ $(($(stat -c %s "$BATS_TEST_TMPDIR/log") - logged)) -lt 10000 ]
 	storm_exec files /many
 	[ "$status" -eq 0 ]
 	[ "$output" -gt 100 ]
 	storm_exec hog
 	[ "$status" -eq 137 ]
 	[ "$(role_pid vmm s1)" = "$vmm" ]
+	# and at a bad end no more than CONSOLE_SEARCH_BYTES
+	kill -9 "$(role_pid fs s1)"
+	wait_for_status s1 stopped
+	wait_for 20 no_role_of s1
+	grep -q "guest: .*storm xxx" "$BATS_TEST_TMPDIR/log"
+	[ "$(stat -c %s "$BATS_TEST_TMPDIR/log")" -lt "$LOG_MAX" ]
+	[ "$(grep "guest: " "$BATS_TEST_TMPDIR/log" | wc -c)" -gt 4000 ]
+	neighbour_lives
 }
