@@ -63,4 +63,12 @@ static inline void assert_has_not(const char *text, const char *part)
 	}
 }
 
+/* NEED() - skips a test whose fixture found that the machine lacks something, and said what */
+#define NEED(f)                                                                                    \
+	do {                                                                                       \
+		if (!(f)->can) {                                                                   \
+			skip();                                                                    \
+		}                                                                                  \
+	} while (0)
+
 #endif /* TESTS_CM_H */

@@ -148,13 +148,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define NEED(f)                                                                                    \
-	do {                                                                                       \
-		if (!(f)->can) {                                                                   \
-			skip();                                                                    \
-		}                                                                                  \
-	} while (0)
-
 static bool all_multi(void)
 {
 	return system("ip link show eth0 | grep -q ALLMULTI") == 0;

@@ -101,13 +101,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define NEED(f)                                                                                    \
-	do {                                                                                       \
-		if (!(f)->can) {                                                                   \
-			skip();                                                                    \
-		}                                                                                  \
-	} while (0)
-
 /* What was attached to is news at first, for the taps are: nothing the guest would have to know. */
 static void settle(struct fixture *f)
 {
