@@ -198,7 +198,7 @@ static int prepare(struct fsproc *f, struct vr_err *err)
 {
 	const struct fs_plan *plan = f->plan;
 	struct sbx_fs_tree tree = SBX_FS_TREE_INIT;
-	struct fs_config cfg = {.can_chown = true};
+	struct fs_config cfg = {.can_chown = true, .max_nodes = plan->max_files};
 	int rc;
 
 	fd_limit_raise();

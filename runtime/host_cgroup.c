@@ -8,9 +8,12 @@
 
 #include "base/log.h"
 #include "scope.h"
+#include "vmsize.h"
 
-/* What the host side of a VM needs beside guest RAM: page tables, vmm, fs and its page cache. */
-#define HOST_OVERHEAD_BYTES (64ll << 20)
+bool host_cgroup_bounds_memory(const struct oci_resources *res)
+{
+	return res && res->memory && res->memory->limit.set && res->memory->limit.v > 0;
+}
 
 int host_cgroup_limits(const struct oci_resources *res, uint64_t ram_bytes, struct host_cgroup *cg,
 		       struct vr_err *err)
@@ -22,8 +25,8 @@ int host_cgroup_limits(const struct oci_resources *res, uint64_t ram_bytes, stru
 	if (rc < 0 || !res) {
 		return rc < 0 ? vr_err_wrap(err, "config.json") : 0;
 	}
-	if (res->memory && res->memory->limit.set && res->memory->limit.v > 0) {
-		l->memory_max = (int64_t)ram_bytes + HOST_OVERHEAD_BYTES;
+	if (host_cgroup_bounds_memory(res)) {
+		l->memory_max = (int64_t)vmsize_host_limit(ram_bytes);
 	}
 	if (res->cpu) {
 		l->cpu_quota_us = res->cpu->quota.set ? res->cpu->quota.v : 0;

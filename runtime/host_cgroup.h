@@ -35,6 +35,9 @@ struct host_cgroup {
 	const struct oci_kvs *annotations;
 };
 
+/** host_cgroup_bounds_memory() - do these give the host's cgroup a memory limit? @res may be NULL */
+bool host_cgroup_bounds_memory(const struct oci_resources *res);
+
 /**
  * host_cgroup_limits() - fill in @limits
  * @res:       may be NULL; its strings are borrowed

@@ -10,6 +10,7 @@
 
 #include <sched.h>
 
+#include "host_cgroup.h"
 #include "interrupt.h"
 #include "sandbox/cgroup.h"
 
@@ -97,6 +98,8 @@ static void run_fs(struct launch *l)
 			   .flags = SBX_SHARE_RECURSIVE},
 		.shares = l->guest.shares,
 		.n_shares = l->guest.n_shares,
+		.max_files = vmsize_max_files(
+			l->size.ram_bytes, host_cgroup_bounds_memory(l->spec->linux_->resources)),
 	};
 
 	fsproc_main(&plan);

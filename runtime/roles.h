@@ -113,6 +113,7 @@ static inline _Atomic uint32_t *fs_irq_status(const struct fs_wires *w, unsigned
  * struct fs_plan - see fsproc.c
  * @rootfs:   becomes rootfs/ of the exported tree
  * @shares:   become mounts/N; N is the index in the array
+ * @max_files: how many the guest may know at a time, 0: as many as descriptors allow
  * @userns_fd: user namespace with the only ids the server has power over, or -1
  * @uid, @gid: who to be in there
  */
@@ -129,6 +130,7 @@ struct fs_plan {
 	struct sbx_share rootfs;
 	const struct sbx_share *shares;
 	size_t n_shares;
+	unsigned max_files;
 	uint32_t uid;
 	uint32_t gid;
 };

@@ -50,6 +50,24 @@ uint64_t vmsize_usable(uint64_t ram_bytes)
 	       (VMSIZE_OVERHEAD_FRAC + 1);
 }
 
+static uint64_t files_bytes(uint64_t ram_bytes)
+{
+	return VMSIZE_FILES_FIXED + ram_bytes / VMSIZE_FILES_FRAC;
+}
+
+uint64_t vmsize_host_limit(uint64_t ram_bytes)
+{
+	return ram_bytes + VMSIZE_HOST_FIXED + ram_bytes / VMSIZE_HOST_FRAC +
+	       files_bytes(ram_bytes);
+}
+
+unsigned vmsize_max_files(uint64_t ram_bytes, bool limited)
+{
+	uint64_t n = files_bytes(ram_bytes) / VMSIZE_FILE_HOST_BYTES;
+
+	return limited ? (unsigned)VR_MIN(n, (uint64_t)UINT32_MAX) : 0;
+}
+
 /* Count a list like "0-3,7". Return: number of CPUs, 0 when malformed. */
 static unsigned cpulist_count(const char *list)
 {

@@ -13,6 +13,7 @@
 #ifndef VOLT_VMSIZE_H
 #define VOLT_VMSIZE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "oci/annotations.h"
@@ -23,6 +24,17 @@
 #define VMSIZE_OVERHEAD	     (48ull << 20) /* kernel image, slab, agent */
 #define VMSIZE_OVERHEAD_FRAC 40u	   /* and 1/40 of the limit: page structs, page tables */
 #define VMSIZE_DEFAULT_VCPUS 8u
+
+/*
+ * What the host's side of a VM may take beside guest RAM. For each MiB of RAM there are page tables in
+ * the vmm, in each fs process and in KVM, and the page cache's index of it. A file that the guest knows
+ * is held on the host: inodes and names of two file systems (overlayfs), an open file.
+ */
+#define VMSIZE_HOST_FIXED      (32ull << 20) /* vmm, fs, net, shim, open files, their page cache */
+#define VMSIZE_HOST_FRAC       64u	     /* and 1/64 of RAM */
+#define VMSIZE_FILES_FIXED     (32ull << 20) /* for files, */
+#define VMSIZE_FILES_FRAC      8u	     /* and 1/8 of RAM for more of them, */
+#define VMSIZE_FILE_HOST_BYTES 3072u	     /* each of which takes as much */
 
 struct vmsize {
 	uint64_t ram_bytes;
@@ -43,6 +55,17 @@ int vmsize_from_spec(const struct oci_spec *spec, const struct oci_settings *set
 
 /** vmsize_usable() - the largest memory limit that a VM of @ram_bytes can honour; 0 if too small */
 uint64_t vmsize_usable(uint64_t ram_bytes);
+
+/** vmsize_host_limit() - what guest RAM of @ram_bytes and the processes around it may take, in bytes */
+uint64_t vmsize_host_limit(uint64_t ram_bytes);
+
+/**
+ * vmsize_max_files() - how many files the guest may know at a time
+ * @limited: the host bounds the VM's memory, by vmsize_host_limit()
+ *
+ * Return: their number, 0 for as many as descriptors allow.
+ */
+unsigned vmsize_max_files(uint64_t ram_bytes, bool limited);
 
 /** vmsize_host() - the two numbers of this host, for vmsize_from_spec() */
 void vmsize_host(unsigned *out_cpus, uint64_t *out_ram);

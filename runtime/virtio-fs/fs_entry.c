@@ -69,6 +69,9 @@ static int entry_adopt(struct fs_server *srv, const struct fs_node *parent, enum
 		return rc;
 	}
 	t = fs_timeouts_of(parent->share, node->share);
+	if (fs_inodes_crowded(&srv->inodes)) {
+		t.entry = 0; /* Linux's virtio-fs lets go of such a name when its last user does */
+	}
 	memset(out_entry, 0, sizeof(*out_entry));
 	out_entry->nodeid = fs_inode_id(node);
 	out_entry->entry_valid = t.entry;

@@ -190,6 +190,11 @@ void fs_inodes_finish(struct fs_inodes *set)
 	memset(set, 0, sizeof(*set));
 }
 
+bool fs_inodes_crowded(const struct fs_inodes *set)
+{
+	return set->table.n_used >= set->table.max - set->table.max / 4;
+}
+
 struct fs_node *fs_inode_get(const struct fs_inodes *set, uint64_t nodeid)
 {
 	return fs_table_get(&set->table, nodeid);

@@ -92,6 +92,13 @@ void fs_inodes_reset(struct fs_inodes *set);
 /** fs_inodes_finish() - drop everything and free the memory. Syscalls: close, munmap (role fs) */
 void fs_inodes_finish(struct fs_inodes *set);
 
+/**
+ * fs_inodes_crowded() - three quarters of the table are taken
+ *
+ * The rest is for files that the guest uses; see entry_adopt().
+ */
+bool fs_inodes_crowded(const struct fs_inodes *set);
+
 /** fs_inode_get() - node of an id, NULL if stale or never given out */
 struct fs_node *fs_inode_get(const struct fs_inodes *set, uint64_t nodeid);
 

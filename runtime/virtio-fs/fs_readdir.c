@@ -68,8 +68,9 @@ static bool put_entry(struct dir_reply *d, const struct host_dirent *de, size_t 
 		return false;
 	}
 	if (d->plus) {
-		/* "." and ".." go without; and so does what can't be looked up */
-		if (fs_name_check(de->d_name, name_len) == 0 &&
+		/* "." and ".." go without; and so does what can't be looked up, or wouldn't be kept */
+		if (!fs_inodes_crowded(&d->r->srv->inodes) &&
+		    fs_name_check(de->d_name, name_len) == 0 &&
 		    fs_entry_lookup(d->r->srv, d->r->node, de->d_name, &node, &entry) == 0) {
 			out.ino = entry.attr.ino;
 		}

@@ -313,15 +313,17 @@ void fs_server_reset(struct fs_server *srv)
 	srv->inited = false;
 }
 
+static unsigned cap_within(unsigned wanted, rlim_t most)
+{
+	return (unsigned)(wanted ? VR_MIN((rlim_t)wanted, most) : most);
+}
+
 /* Divide the fd limit: most for nodes, some for open files, a reserve for ourselves. */
-static int default_caps(struct fs_config *cfg)
+static int divide_fds(struct fs_config *cfg)
 {
 	struct rlimit lim;
 	rlim_t usable;
 
-	if (cfg->max_nodes && cfg->max_handles) {
-		return 0;
-	}
 	if (getrlimit(RLIMIT_NOFILE, &lim) < 0) {
 		return -errno;
 	}
@@ -329,12 +331,9 @@ static int default_caps(struct fs_config *cfg)
 		return -EMFILE;
 	}
 	usable = lim.rlim_cur - FDS_RESERVED;
-	if (!cfg->max_handles) {
-		cfg->max_handles = (unsigned)VR_MIN(usable / 4, (rlim_t)OPENS_DEFAULT);
-	}
-	if (!cfg->max_nodes) {
-		cfg->max_nodes = (unsigned)VR_MIN(usable - usable / 4, (rlim_t)NODES_DEFAULT);
-	}
+	cfg->max_handles = cap_within(cfg->max_handles, VR_MIN(usable / 4, (rlim_t)OPENS_DEFAULT));
+	cfg->max_nodes =
+		cap_within(cfg->max_nodes, VR_MIN(usable - usable / 4, (rlim_t)NODES_DEFAULT));
 	return 0;
 }
 
@@ -352,7 +351,7 @@ static int probe_kernel(int root_fd)
 
 static int server_setup(struct fs_server *srv)
 {
-	int rc = default_caps(&srv->cfg);
+	int rc = divide_fds(&srv->cfg);
 
 	if (rc == 0) {
 		rc = probe_kernel(srv->cfg.root_fd);

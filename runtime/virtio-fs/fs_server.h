@@ -43,10 +43,11 @@ struct fs_server;
  * @proc_self_fd_fd: O_PATH|O_DIRECTORY of /proc/self/fd, opened by this very
  *                   process (after its last fork, or it names the parent's
  *                   fds) and before /proc went out of view
- * @max_nodes:       most files the guest can hold at a time, each costs one fd;
- *                   0: from RLIMIT_NOFILE
+ * @max_nodes:       most files the guest can hold at a time, each costs one fd and the kernel's
+ *                   memory for the file; 0, or more than it allows: from RLIMIT_NOFILE. From three
+ *                   quarters of them on the guest keeps no file it doesn't use
  * @max_handles:     most open files and directories, each costs one fd;
- *                   0: from RLIMIT_NOFILE
+ *                   0, or more than it allows: from RLIMIT_NOFILE
  * @can_chown:       the process may switch its fs uid/gid and give files away
  *                   (CAP_SETUID, CAP_SETGID, CAP_CHOWN, CAP_FOWNER,
  *                   CAP_FSETID, CAP_DAC_OVERRIDE, CAP_SETFCAP); without it all

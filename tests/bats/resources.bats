@@ -64,3 +64,22 @@ in_cgroup() {
 	[[ "$output" == *"io.max"*"250:77"* ]]
 	[ -z "$(volt list -q)" ]
 }
+
+# Every file the guest knows is an inode and an open file of the host's, paid for by the VM's cgroup there.
+@test "a tree of more files than the host's memory limit has room for is walked" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.linux.resources.memory.limit = 33554432' # room for 14,000
+	for dir in $(seq 25); do
+		mkdir "$BATS_TEST_TMPDIR/b/rootfs/d$dir"
+		(cd "$BATS_TEST_TMPDIR/b/rootfs/d$dir" && seq 640 | xargs touch)
+	done
+	create "$BATS_TEST_TMPDIR/b" c1
+	volt start c1
+	[ "$(volt exec c1 find / -xdev -name '[0-9]*' -path '/d*' -size 0 | wc -l)" = 16000 ]
+	fs=$(pgrep -f "volt-fs: c1")
+	known=$(find "/proc/$fs/fd" | wc -l)
+	echo "$known files are known"
+	[ "$known" -gt 8000 ]
+	[ "$known" -lt 14200 ]
+	volt exec c1 test -e /d25/640
+	[ "$(status_of c1)" = running ]
+}

@@ -225,15 +225,16 @@ static void test_wild_offsets(void **state)
 	check_complete(&l);
 }
 
-/* Out of nodes: names still come, without lookups */
-static void test_plus_with_full_table(void **state)
+/* Nearly out of nodes: names still come, without lookups */
+static void test_plus_in_crowded_table(void **state)
 {
 	struct listing l;
 
 	(void)state;
 	list_all(&l, FUSE_READDIRPLUS, 4096);
 	check_complete(&l);
-	assert_int_equal(l.looked_up, 50 - 3); /* root, rootfs and d take three */
+	/* Three quarters of 50; root, rootfs and d take three. */
+	assert_int_equal(l.looked_up, 38 - 3);
 }
 
 static void test_plus_counts_lookups(void **state)
@@ -292,7 +293,7 @@ int main(void)
 		T(test_too_small_for_one),
 		T(test_seek_within),
 		T(test_wild_offsets),
-		cmocka_unit_test_setup_teardown(test_plus_with_full_table, setup_few, teardown),
+		cmocka_unit_test_setup_teardown(test_plus_in_crowded_table, setup_few, teardown),
 		T(test_plus_counts_lookups),
 		T(test_handles),
 		T(test_removed_directory),

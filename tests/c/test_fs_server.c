@@ -541,6 +541,35 @@ static void test_cache_promises(void **state)
 	assert_int_equal(fuse_lookup(g, e.nodeid, "missing", &e), -ENOENT);
 }
 
+/* The last quarter of the nodes is for files in use: of others the guest is told to keep no name. */
+static void test_crowded_promises(void **state)
+{
+	struct fuse_entry_out e, old;
+	char name[16];
+
+	(void)state;
+	fuse_guest_teardown(g);
+	fuse_guest_setup(g, 40, 20);
+	fuse_guest_init(g);
+	for (unsigned n = 3; n <= 40; n++) { /* root and rootfs are known */
+		(void)snprintf(name, sizeof(name), "d%u", n);
+		assert_int_equal(fuse_mkdir(g, g->rootfs, name, 0755, &e), 0);
+		assert_int_equal(e.entry_valid, n < 30 ? 1 : 0);
+		assert_int_equal(e.attr_valid, 1);
+	}
+	assert_int_equal(fuse_mkdir(g, g->rootfs, "more", 0755, &e), -ENFILE);
+	/* One that was promised for longer is not, when it is asked for again. */
+	assert_int_equal(fuse_lookup(g, g->rootfs, "d3", &old), 0);
+	assert_int_equal(old.entry_valid, 0);
+	for (unsigned n = 40; n >= 30; n--) {
+		(void)snprintf(name, sizeof(name), "d%u", n);
+		assert_int_equal(fuse_lookup(g, g->rootfs, name, &e), 0);
+		fuse_forget(g, e.nodeid, 2);
+	}
+	assert_int_equal(fuse_lookup(g, g->rootfs, "d3", &old), 0);
+	assert_int_equal(old.entry_valid, 1);
+}
+
 static void test_bad_configurations(void **state)
 {
 	struct fs_config cfg = {.root_fd = -1, .proc_self_fd_fd = -1};
@@ -555,10 +584,11 @@ static void test_bad_configurations(void **state)
 	close(file);
 	cfg.root_fd = g->root_fd;
 	cfg.proc_self_fd_fd = g->proc_fd;
-	cfg.max_nodes = 0xffffffff;
-	cfg.max_handles = 1;
-	assert_int_equal(fs_server_create(&cfg, &srv), -EINVAL);
 	assert_null(srv);
+	cfg.max_nodes = 0xffffffff; /* no more than there can be descriptors */
+	cfg.max_handles = 0xffffffff;
+	assert_int_equal(fs_server_create(&cfg, &srv), 0);
+	fs_server_destroy(srv);
 	cfg.max_nodes = 0;
 	cfg.max_handles = 0;
 	assert_int_equal(fs_server_create(&cfg, &srv), 0);
@@ -596,6 +626,7 @@ int main(void)
 		T(test_frame_is_fixed),
 		T(test_frozen_root),
 		T(test_cache_promises),
+		T(test_crowded_promises),
 	};
 
 	return cmocka_run_group_tests_name("fs_server", tests, NULL, NULL);

@@ -190,6 +190,24 @@ static void annotations_come_first(void **state)
 	assert_int_equal(s.ram_bytes, ML_RAM_MAX);
 }
 
+/* What the host allows has to hold the page tables of all RAM, three times, and all files the guest may know. */
+static void the_host_allows_for_what_it_keeps(void **state)
+{
+	static const uint64_t sizes[] = {MIB(66), MIB(512), MIB(16384), MIB(1048576)};
+
+	(void)state;
+	for (size_t i = 0; i < VR_ARRAY_SIZE(sizes); i++) {
+		uint64_t ram = sizes[i];
+		uint64_t files = vmsize_max_files(ram, true) * (uint64_t)VMSIZE_FILE_HOST_BYTES;
+		uint64_t limit = vmsize_host_limit(ram);
+
+		assert_true(vmsize_max_files(ram, true) >= 10000);
+		assert_true(limit >= ram + 3 * (ram / 512) + ram / 256 + files + MIB(32));
+		assert_true(limit <= ram + ram / 4 + MIB(64));
+		assert_int_equal(vmsize_max_files(ram, false), 0);
+	}
+}
+
 static void this_host_has_something(void **state)
 {
 	unsigned cpus = 0;
@@ -212,6 +230,7 @@ int main(void)
 		cmocka_unit_test(bad_cpusets_are_refused),
 		cmocka_unit_test(hardware_of_the_vm_section),
 		cmocka_unit_test(annotations_come_first),
+		cmocka_unit_test(the_host_allows_for_what_it_keeps),
 		cmocka_unit_test(this_host_has_something),
 	};
 
