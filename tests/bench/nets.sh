@@ -26,19 +26,37 @@ row() {
 	printf '\n'
 }
 
+# ratios FIGURE UNIT - ours over each candidate's; of times theirs over ours, so that more is better everywhere
+ratios() {
+	local c
+	printf '%-18s' "$1"
+	for c in "${candidates[@]}"; do
+		printf ' %10s' "$(awk -v ours="$(value volt "$1")" -v theirs="$(value "$c" "$1")" -v unit="$2" 'BEGIN {
+			if (ours + 0 == 0 || theirs + 0 == 0) print "-"
+			else printf "%.2f", unit == "us" ? theirs / ours : ours / theirs }')"
+	done
+	printf '\n'
+}
+
+# table TITLE ROW - all figures, by a function that prints one
+table() {
+	printf '%-18s' "$1"
+	printf ' %10s' "${candidates[@]}"
+	printf '\n'
+	"$2" stream-in MB/s
+	"$2" stream-out MB/s
+	"$2" streams-in MB/s
+	"$2" streams-out MB/s
+	"$2" answer us
+	"$2" packets-in /s
+	"$2" packets-out /s
+}
+
 candidates=("$@")
 for c in "${candidates[@]}"; do
 	echo "bench: network of $c" >&2
 	rm -f "$results/$c"
 	tests/bench/counted.sh "$build" tests/bench/net.sh "$c" >&2
 done
-printf '%-18s' network
-printf ' %10s' "${candidates[@]}"
-printf '\n'
-row stream-in MB/s
-row stream-out MB/s
-row streams-in MB/s
-row streams-out MB/s
-row answer us
-row packets-in /s
-row packets-out /s
+table network row
+[[ " ${candidates[*]} " != *" volt "* ]] || table "volt is as good, x" ratios
