@@ -18,7 +18,7 @@
 
 #define PASSED_FLAGS (O_ACCMODE | O_TRUNC | O_SYNC | O_DSYNC)
 
-int fs_open_add(struct fs_server *srv, uint64_t nodeid, enum fs_open_kind kind, int fd,
+int fs_open_add(struct fs_server *srv, const struct fs_node *node, enum fs_open_kind kind, int fd,
 		uint64_t *out_fh)
 {
 	struct fs_open *open;
@@ -32,7 +32,8 @@ int fs_open_add(struct fs_server *srv, uint64_t nodeid, enum fs_open_kind kind, 
 	open = item;
 	open->fd = fd;
 	open->kind = kind;
-	open->nodeid = nodeid;
+	open->nodeid = fs_inode_id(node);
+	open->share = node->share;
 	*out_fh = fs_table_id(open);
 	return 0;
 }
@@ -130,7 +131,7 @@ int fs_op_open(struct fs_req *r)
 	if (fd < 0) {
 		return fd;
 	}
-	rc = fs_open_add(r->srv, r->hdr.nodeid, FS_OPEN_FILE, fd, &out.fh);
+	rc = fs_open_add(r->srv, r->node, FS_OPEN_FILE, fd, &out.fh);
 	if (rc < 0) {
 		return rc;
 	}
@@ -143,7 +144,7 @@ static int reply_created(struct fs_req *r, const struct fs_node *node,
 			 const struct fuse_entry_out *entry, int fd, uint32_t g_flags)
 {
 	struct fuse_open_out out = {.open_flags = reply_flags(node, g_flags)};
-	int rc = fs_open_add(r->srv, entry->nodeid, FS_OPEN_FILE, fd, &out.fh);
+	int rc = fs_open_add(r->srv, node, FS_OPEN_FILE, fd, &out.fh);
 
 	if (rc == 0) {
 		rc = fs_reply_put(r, entry, sizeof(*entry));

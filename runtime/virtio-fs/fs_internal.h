@@ -51,7 +51,9 @@ enum fs_open_kind {
  * @slot:    its place in the table
  * @fd:      host fd, owned
  * @kind:    file or directory
- * @nodeid:  node it was opened through; requests must name the same
+ * @nodeid:  node it was opened through; requests must name the same. The guest may have
+ *           forgotten it: what has to be known of it is here
+ * @share:   that node's
  * @dir_off: where the directory fd's position is, in the host's cookies
  */
 struct fs_open {
@@ -59,6 +61,7 @@ struct fs_open {
 	int fd;
 	enum fs_open_kind kind;
 	uint64_t nodeid;
+	enum fs_share share;
 	int64_t dir_off;
 };
 
@@ -126,9 +129,6 @@ static inline bool fs_share_fixed(const struct fs_server *srv, enum fs_share sha
 {
 	return share == FS_SHARE_FRAME || (srv->frozen && share == FS_SHARE_ROOTFS);
 }
-
-/** fs_node_fixed() - the same for the node with this id; false when there is none */
-bool fs_node_fixed(const struct fs_server *srv, uint64_t nodeid);
 
 /** fs_req_args() - take the next @len bytes of arguments into a structure; -EINVAL if short */
 int fs_req_args(struct fs_req *r, void *dst, size_t len) __attribute__((warn_unused_result));
@@ -210,7 +210,7 @@ void fs_make_end(struct fs_req *r, struct fs_cred_scope *scope);
 /**
  * fs_open_add() - give an fd a handle
  * @srv:    server
- * @nodeid: node it belongs to
+ * @node:   node it belongs to
  * @kind:   file or directory
  * @fd:     taken in every case
  * @out_fh: handle
@@ -218,7 +218,7 @@ void fs_make_end(struct fs_req *r, struct fs_cred_scope *scope);
  * Return: 0, -ENFILE, -ENOMEM.
  * Syscalls: close (role fs)
  */
-int fs_open_add(struct fs_server *srv, uint64_t nodeid, enum fs_open_kind kind, int fd,
+int fs_open_add(struct fs_server *srv, const struct fs_node *node, enum fs_open_kind kind, int fd,
 		uint64_t *out_fh) __attribute__((warn_unused_result));
 
 /** fs_open_get() - handle of this kind and node; NULL if there is none */

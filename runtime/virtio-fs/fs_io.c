@@ -82,6 +82,17 @@ int fs_op_read(struct fs_req *r)
 	return 0;
 }
 
+/* A handle whose file is to be changed: 0, -EBADF, -EROFS. The node may be forgotten by now. */
+static int get_for_change(const struct fs_req *r, uint64_t g_fh, uint64_t g_nodeid,
+			  const struct fs_open **out_open)
+{
+	*out_open = fs_open_get(r->srv, g_fh, g_nodeid, FS_OPEN_FILE);
+	if (!*out_open) {
+		return -EBADF;
+	}
+	return fs_share_fixed(r->srv, (*out_open)->share) ? -EROFS : 0;
+}
+
 /*
  * pwritev at an offset, or at the end for O_APPEND. The handle's fd doesn't
  * have O_APPEND: pages written back later must land at their offset whatever
@@ -114,9 +125,9 @@ int fs_op_write(struct fs_req *r)
 	if (rc < 0) {
 		return rc;
 	}
-	open = fs_open_get(r->srv, in.fh, r->hdr.nodeid, FS_OPEN_FILE);
-	if (!open) {
-		return -EBADF;
+	rc = get_for_change(r, in.fh, r->hdr.nodeid, &open);
+	if (rc < 0) {
+		return rc;
 	}
 	if (in.size > FS_MAX_IO || in.size != r->hdr.len - sizeof(r->hdr) - sizeof(in) ||
 	    !range_ok(in.offset, in.size)) {
@@ -155,9 +166,9 @@ int fs_op_fallocate(struct fs_req *r)
 	if (rc < 0) {
 		return rc;
 	}
-	open = fs_open_get(r->srv, in.fh, r->hdr.nodeid, FS_OPEN_FILE);
-	if (!open) {
-		return -EBADF;
+	rc = get_for_change(r, in.fh, r->hdr.nodeid, &open);
+	if (rc < 0) {
+		return rc;
 	}
 	if (in.mode & ~known) {
 		return -EOPNOTSUPP;
@@ -226,12 +237,9 @@ int fs_op_copy_file_range(struct fs_req *r)
 		return rc;
 	}
 	src = fs_open_get(r->srv, in.fh_in, r->hdr.nodeid, FS_OPEN_FILE);
-	dst = fs_open_get(r->srv, in.fh_out, in.nodeid_out, FS_OPEN_FILE);
-	if (!src || !dst) {
-		return -EBADF;
-	}
-	if (fs_node_fixed(r->srv, in.nodeid_out)) {
-		return -EROFS;
+	rc = src ? get_for_change(r, in.fh_out, in.nodeid_out, &dst) : -EBADF;
+	if (rc < 0) {
+		return rc;
 	}
 	in.len = VR_MIN(in.len, (uint64_t)FS_MAX_COPY);
 	if (in.flags != 0 || !range_ok(in.off_in, in.len) || !range_ok(in.off_out, in.len)) {

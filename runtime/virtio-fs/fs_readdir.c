@@ -212,7 +212,7 @@ int fs_op_opendir(struct fs_req *r)
 	if (fd < 0) {
 		return fd;
 	}
-	rc = fs_open_add(r->srv, r->hdr.nodeid, FS_OPEN_DIR, fd, &out.fh);
+	rc = fs_open_add(r->srv, r->node, FS_OPEN_DIR, fd, &out.fh);
 	return rc < 0 ? rc : fs_reply_put(r, &out, sizeof(out));
 }
 

@@ -35,7 +35,6 @@
 #define OP_NO_REPLY (1U << 3)
 #define OP_ANYTIME  (1U << 4) /* also before INIT */
 #define OP_PAYLOAD  (1U << 5) /* arguments are followed by data that isn't copied */
-#define OP_WRITES   (1U << 6) /* content of the node that the header names changes, if there is one */
 
 #define NODE_ANY    OP_NODE
 #define NODE_CHANGE (OP_NODE | OP_CHANGE)
@@ -81,8 +80,7 @@ static const struct fs_op ops[FUSE_OPCODE_COUNT] = {
 	[FUSE_LINK] = {IN(link_in) + NAME, OUT(entry_out), DIR_CHANGE, fs_op_link},
 	[FUSE_OPEN] = {IN(open_in), OUT(open_out), NODE_ANY, fs_op_open},
 	[FUSE_READ] = {IN(read_in), 0, NODE_ANY, fs_op_read},
-	[FUSE_WRITE] = {IN(write_in), OUT(write_out), NODE_ANY | OP_PAYLOAD | OP_WRITES,
-			fs_op_write},
+	[FUSE_WRITE] = {IN(write_in), OUT(write_out), NODE_ANY | OP_PAYLOAD, fs_op_write},
 	[FUSE_STATFS] = {0, OUT(statfs_out), NODE_ANY, fs_op_statfs},
 	[FUSE_RELEASE] = {IN(release_in), 0, 0, fs_op_release},
 	[FUSE_FSYNC] = {IN(fsync_in), 0, 0, fs_op_fsync},
@@ -101,7 +99,7 @@ static const struct fs_op ops[FUSE_OPCODE_COUNT] = {
 	[FUSE_INTERRUPT] = {0, 0, OP_NO_REPLY, fs_op_interrupt},
 	[FUSE_DESTROY] = {0, 0, OP_ANYTIME, fs_op_destroy},
 	[FUSE_BATCH_FORGET] = {IN(batch_forget_in), 0, OP_NO_REPLY, fs_op_batch_forget},
-	[FUSE_FALLOCATE] = {IN(fallocate_in), 0, OP_WRITES, fs_op_fallocate},
+	[FUSE_FALLOCATE] = {IN(fallocate_in), 0, 0, fs_op_fallocate},
 	[FUSE_READDIRPLUS] = {IN(read_in), 0, DIR_ANY, fs_op_readdirplus},
 	[FUSE_RENAME2] = {IN(rename2_in) + NAME + NAME, 0, DIR_CHANGE, fs_op_rename2},
 	[FUSE_LSEEK] = {IN(lseek_in), OUT(lseek_out), 0, fs_op_lseek},
@@ -178,9 +176,6 @@ int fs_reply_put(struct fs_req *r, const void *data, size_t len)
 /* Find the node that the header names, and hold it against the operation's needs. */
 static int resolve_node(struct fs_req *r, uint32_t flags)
 {
-	if ((flags & OP_WRITES) && fs_node_fixed(r->srv, r->hdr.nodeid)) {
-		return -EROFS;
-	}
 	if (!(flags & OP_NODE)) {
 		return 0;
 	}
@@ -286,13 +281,6 @@ int64_t fs_server_handle(struct fs_server *srv, const struct iovec *req, unsigne
 	r.out_cap = out_total - sizeof(struct fuse_out_header);
 	rc = dispatch(&r, op, in_total);
 	return finish_reply(&r, rc);
-}
-
-bool fs_node_fixed(const struct fs_server *srv, uint64_t nodeid)
-{
-	const struct fs_node *node = fs_inode_get(&srv->inodes, nodeid);
-
-	return node && fs_share_fixed(srv, node->share);
 }
 
 void fs_server_freeze(struct fs_server *srv)

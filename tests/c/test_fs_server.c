@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -518,6 +519,37 @@ static void test_frozen_root(void **state)
 	assert_int_equal(fuse_getattr(g, g->rootfs, &attr), 0);
 }
 
+/* What a handle is of doesn't change when the guest forgets the node that it was opened through. */
+static void test_frozen_root_of_forgotten_nodes(void **state)
+{
+	struct fuse_copy_file_range_in copy = {.len = 5};
+	struct fuse_fallocate_in fa = {.length = 4096, .mode = FALLOC_FL_ZERO_RANGE};
+	struct fuse_entry_out src, dst;
+	struct fuse_write_out out;
+	char is[8] = "";
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(fuse_create(g, g->rootfs, "src", O_RDWR, 0644, &src, &copy.fh_in), 0);
+	assert_int_equal(fuse_create(g, g->rootfs, "dst", O_RDWR, 0644, &dst, &copy.fh_out), 0);
+	assert_int_equal(fuse_write(g, src.nodeid, copy.fh_in, 0, "wrong", 5, 0, 0), 5);
+	assert_int_equal(fuse_write(g, dst.nodeid, copy.fh_out, 0, "right", 5, 0, 0), 5);
+	fuse_forget(g, dst.nodeid, 1);
+	fs_server_freeze(g->srv);
+	copy.nodeid_out = dst.nodeid;
+	assert_int_equal(fuse_call(g, FUSE_COPY_FILE_RANGE, src.nodeid, &copy, sizeof(copy), &out,
+				   sizeof(out)),
+			 -EROFS);
+	fa.fh = copy.fh_out;
+	assert_int_equal(fuse_call(g, FUSE_FALLOCATE, dst.nodeid, &fa, sizeof(fa), NULL, 0),
+			 -EROFS);
+	f = fopen(fuse_guest_path(g, "tree/rootfs/dst"), "r");
+	assert_non_null(f);
+	assert_int_equal(fread(is, 1, sizeof(is), f), 5);
+	assert_string_equal(is, "right");
+	(void)fclose(f);
+}
+
 static void test_cache_promises(void **state)
 {
 	struct fuse_entry_out e;
@@ -625,6 +657,7 @@ int main(void)
 		T(test_out_of_fds),
 		T(test_frame_is_fixed),
 		T(test_frozen_root),
+		T(test_frozen_root_of_forgotten_nodes),
 		T(test_cache_promises),
 		T(test_crowded_promises),
 	};
