@@ -8,6 +8,7 @@
 #include "net_watch.h"
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -161,16 +162,41 @@ struct nl_sock *net_watch_socket(const struct net_watch *w)
 	return w->nl;
 }
 
+/* What a message about an interface begins with */
+struct link_msg {
+	struct nlmsghdr h;
+	struct ifinfomsg link;
+};
+
+/*
+ * Does a tap of ours just have something set? A guest does that with each reset of its device, as
+ * often as it likes: reading the namespace, and telling the log what is wrong there, isn't its to ask.
+ */
+static bool is_of_tap(const struct net_watch *w, const struct link_msg *m, size_t len)
+{
+	/* more than one in a message: nobody sends that, then it counts */
+	if (len < sizeof(*m) || NLMSG_ALIGN(m->h.nlmsg_len) < len ||
+	    m->h.nlmsg_type != RTM_NEWLINK || m->link.ifi_index <= 0) {
+		return false;
+	}
+	for (unsigned slot = 0; slot < w->n_slots; slot++) {
+		if (w->port[slot].tap.ifindex == m->link.ifi_index) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* What changed doesn't matter: all is read again. Syscalls: recvfrom (role net) */
 bool net_watch_drain(struct net_watch *w)
 {
-	char some[256]; /* the rest of a message is cut */
+	struct link_msg m; /* the rest of a message is cut */
 	ssize_t n;
 
 	do {
-		n = recv(net_watch_fd(w), some, sizeof(some), MSG_DONTWAIT);
+		n = recv(net_watch_fd(w), &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
 		/* Without room for more messages some were lost, which tells as much. */
-		w->dirty |= n > 0 || (n < 0 && errno == ENOBUFS);
+		w->dirty |= (n > 0 && !is_of_tap(w, &m, (size_t)n)) || (n < 0 && errno == ENOBUFS);
 	} while (n > 0 || (n < 0 && (errno == ENOBUFS || errno == EINTR)));
 	return w->dirty;
 }

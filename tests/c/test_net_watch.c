@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -145,6 +146,26 @@ static void test_nothing_new(void **state)
 	assert_int_equal(f->plan.n_slots, 1 + NET_SPARE_LINKS);
 	settle(f);
 	settle(f);
+}
+
+/* What a driver can take is set at the tap with each reset of its device, and the kernel tells of it. */
+static void test_a_guest_makes_no_news(void **state)
+{
+	struct fixture *f = *state;
+	struct pollfd p;
+
+	NEED(f);
+	settle(f);
+	p = (struct pollfd){.fd = net_watch_fd(f->watch), .events = POLLIN};
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(net_tap_offload(f->plan.ifs[0].tap.fd[0], i % 2 ? 0 : TUN_F_CSUM),
+				 0);
+		assert_int_equal(poll(&p, 1, 5000), 1);
+		assert_false(net_watch_drain(f->watch));
+	}
+	assert_true(sh("ip link set in0 mtu 1400"));
+	assert_int_equal(net_tap_offload(f->plan.ifs[0].tap.fd[0], TUN_F_CSUM), 0);
+	expect_change(f, 1, 0);
 }
 
 static void test_an_interface_comes_and_goes(void **state)
@@ -371,6 +392,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_nothing_new),
+		T(test_a_guest_makes_no_news),
 		T(test_an_interface_comes_and_goes),
 		T(test_descriptors_last),
 		T(test_filters_follow_the_addresses),
