@@ -23,6 +23,7 @@
 #include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/fdio.h"
+#include "base/utf8.h"
 
 #define STATE_BIT(s) (1u << (s))
 #define CODE_MAX     4095u /* largest errno value of Linux */
@@ -295,7 +296,9 @@ static int refusal(uint32_t code, const char *text, size_t len, struct vr_err *e
 	if (len == 0 || text[0] == '\0') {
 		return vr_err_sys(err, (int)code, "the container refused");
 	}
-	return vr_err_set(err, (int)code, "%.*s", (int)len, text);
+	(void)vr_err_set(err, (int)code, "%.*s", (int)len, text);
+	vr_utf8_tame(err->msg); /* engines print it as it is */
+	return -(int)code;
 }
 
 int ctl_answer_read(int fd, struct ctl_call *call, struct vr_err *err)

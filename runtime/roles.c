@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "interrupt.h"
 
 /* A report is {i32 errno, text}; an empty text with 0 means ready. */
@@ -55,6 +56,8 @@ int role_report_read(int report_fd, const char *role, int timeout_ms, struct vr_
 		return 0;
 	}
 	r.msg[sizeof(r.msg) - 1] = '\0';
+	vr_utf8_tame(
+		r.msg); /* of a role that may not be ours any more: engines print it as it is */
 	return vr_err_set(err, r.code, "%s", r.msg);
 }
 

@@ -83,6 +83,11 @@ static size_t escape_one(const char *s, size_t left, char out[8], enum vr_log_fo
 		(void)snprintf(out, 8, format == VR_LOG_JSON ? "\\u%04x" : "\\x%02x", u[0]);
 		return 1;
 	}
+	if (u[0] == 0xc2 && left > 1 && u[1] >= 0x80 && u[1] < 0xa0) {
+		/* the control characters of ISO 6429 in their 8-bit form */
+		(void)snprintf(out, 8, format == VR_LOG_JSON ? "\\u%04x" : "\\x%02x", u[1]);
+		return 2;
+	}
 	n = vr_utf8_len(u, left);
 	if (n == 0) {
 		memcpy(out, "\xef\xbf\xbd", 4); /* U+FFFD for each byte that is no UTF-8 */
@@ -153,9 +158,6 @@ size_t vr_log_visible(char *buf, size_t cap, const char *msg)
 			used = 1;
 			memcpy(one, msg, 1);
 			one[1] = '\0';
-		} else if (u[0] == 0xc2 && left > 1 && u[1] >= 0x80 && u[1] < 0xa0) {
-			used = 2; /* the control characters of ISO 6429 in their 8-bit form */
-			(void)snprintf(one, sizeof(one), "\\x%02x", u[1]);
 		} else {
 			used = escape_one(msg, left, one, VR_LOG_TEXT);
 		}

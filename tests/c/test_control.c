@@ -301,6 +301,10 @@ static void a_refusal_arrives_as_it_was_said(void **state)
 	s->n_reply = ctl_reply_encode(s->reply, sizeof(s->reply), EBUSY, "100%s busy");
 	assert_int_equal(call_served(s, &req, &err), -EBUSY);
 	assert_message(err, "100%s busy");
+	/* of a vmm that isn't ours any more */
+	s->n_reply = ctl_reply_encode(s->reply, sizeof(s->reply), EIO, "\x1b[2J \xc2\x9b H \xff");
+	assert_int_equal(call_served(s, &req, &err), -EIO);
+	assert_message(err, "?[2J ?? H ?");
 	/* the longest there can be */
 	memset(text, 'y', sizeof(text));
 	text[sizeof(text) - 1] = '\0';

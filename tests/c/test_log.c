@@ -72,8 +72,8 @@ static void json_lines_have_exactly_three_members(void **state)
 static void json_escapes_what_it_must(void **state)
 {
 	(void)state;
-	check_line(VR_LOG_JSON, VR_LOG_ERROR, "a\"b\\c\nd\te\x01\x7f",
-		   "{\"level\":\"error\",\"msg\":\"a\\\"b\\\\c\\nd\\te\\u0001\\u007f\","
+	check_line(VR_LOG_JSON, VR_LOG_ERROR, "a\"b\\c\nd\te\x01\x7f\xc2\x9b",
+		   "{\"level\":\"error\",\"msg\":\"a\\\"b\\\\c\\nd\\te\\u0001\\u007f\\u009b\","
 		   "\"time\":\"2024-01-02T03:04:05Z\"}\n");
 	check_line(VR_LOG_JSON, VR_LOG_ERROR, "\xff\xc3\xa4\xed\xa0\x80\xe2\x82",
 		   "{\"level\":\"error\",\"msg\":\"\xef\xbf\xbd\xc3\xa4\xef\xbf\xbd\xef\xbf\xbd"
@@ -85,8 +85,9 @@ static void text_lines_look_like_logrus(void **state)
 	(void)state;
 	check_line(VR_LOG_TEXT, VR_LOG_ERROR, "say \"x\"\n",
 		   "time=\"2024-01-02T03:04:05Z\" level=error msg=\"say \\\"x\\\"\\n\"\n");
-	check_line(VR_LOG_TEXT, VR_LOG_DEBUG, "\x1b[0m",
-		   "time=\"2024-01-02T03:04:05Z\" level=debug msg=\"\\x1b[0m\"\n");
+	check_line(VR_LOG_TEXT, VR_LOG_DEBUG, "\x1b[0m \xc2\x9b\x30m \xc2",
+		   "time=\"2024-01-02T03:04:05Z\" level=debug msg=\"\\x1b[0m \\x9b0m "
+		   "\xef\xbf\xbd\"\n");
 }
 
 static void lines_that_do_not_fit_are_cut_but_complete(void **state)

@@ -141,6 +141,10 @@ static void text_without_an_end_is_cut(void **state)
 	assert_int_equal(send(p->role, &raw, sizeof(raw), 0), sizeof(raw));
 	assert_int_equal(role_report_read(p->create, "vmm", 1000, &err), -EIO);
 	assert_int_equal(strlen(err.msg), VR_ERR_MSG_MAX - 1);
+	memcpy(raw.msg, "\x1b[2J \xc2\x9b H", sizeof("\x1b[2J \xc2\x9b H"));
+	assert_int_equal(send(p->role, &raw, sizeof(raw), 0), sizeof(raw));
+	assert_int_equal(role_report_read(p->create, "vmm", 1000, &err), -EIO);
+	assert_message(err, "?[2J ?? H"); /* nor does it reach a terminal */
 }
 
 static void create_may_be_gone(void **state)
