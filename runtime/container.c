@@ -116,9 +116,16 @@ enum oci_status container_status(const struct container *c)
 	}
 }
 
+enum oci_status container_noted(const struct container *c)
+{
+	enum oci_status noted = oci_state_status(&c->state);
+
+	return noted == OCI_PAUSED ? container_status(c) : noted;
+}
+
 static int start_permitted(const struct container *c, struct vr_err *err)
 {
-	switch (oci_state_status(&c->state)) {
+	switch (container_noted(c)) {
 	case OCI_CREATED:
 		return 0;
 	case OCI_RUNNING:
@@ -151,7 +158,7 @@ static int start(struct container *c, const struct oci_spec *hooks, struct vr_er
 	call.req.body_len = text ? strlen(text) : 0;
 	rc = ctl_call(c->dir.fd, &call, err);
 	free(call.data); /* there is none */
-	if (rc == -ECONNREFUSED || rc == -ENOENT) {
+	if (!call.refused && (rc == -ECONNREFUSED || rc == -ENOENT)) {
 		return vr_err_set(err, EINVAL, "cannot start a container that has stopped");
 	}
 	if (rc == -EALREADY) {
@@ -247,6 +254,7 @@ int container_kill(struct container *c, uint32_t signo, bool all, struct vr_err 
 {
 	struct ctl_call call = {.req = {.type = CTL_SIGNAL, .signo = signo, .all = all},
 				.timeout_ms = SIGNAL_TIMEOUT_MS};
+	bool ended;
 	int rc;
 
 	switch (oci_state_status(&c->state)) {
@@ -260,18 +268,14 @@ int container_kill(struct container *c, uint32_t signo, bool all, struct vr_err 
 		break;
 	}
 	rc = ctl_call(c->dir.fd, &call, err);
-	if (rc == -ETIMEDOUT && signo == SIGKILL) {
-		return kill_from_outside(&c->state, 0, err);
+	ended = !call.refused && (rc == -ECONNREFUSED || rc == -ENOENT || rc == -ECONNRESET);
+	if (rc == -ESRCH && signo == SIGKILL) {
+		return 0; /* it ended while we asked, as was wanted */
 	}
-	if (rc == -ECONNREFUSED || rc == -ENOENT || rc == -ECONNRESET) {
-		/* It ended while we asked. For KILL that is what was wanted. */
-		return signo == SIGKILL ? kill_from_outside(&c->state, END_TIMEOUT_MS, err)
-					: vr_err_set(err, ESRCH, "container not running");
+	if (rc < 0 && signo == SIGKILL) { /* whatever the vmm says */
+		return kill_from_outside(&c->state, ended ? END_TIMEOUT_MS : 0, err);
 	}
-	if (rc == -ESRCH) { /* as above, but the guest says so */
-		return signo == SIGKILL ? 0 : vr_err_set(err, ESRCH, "container not running");
-	}
-	return rc;
+	return ended || rc == -ESRCH ? vr_err_set(err, ESRCH, "container not running") : rc;
 }
 
 /* Ask, and note the new status. */
@@ -289,7 +293,7 @@ static int change(struct container *c, enum ctl_type type, enum oci_status to, s
 
 int container_pause(struct container *c, struct vr_err *err)
 {
-	enum oci_status status = oci_state_status(&c->state);
+	enum oci_status status = container_status(c);
 
 	if (status != OCI_RUNNING && status != OCI_CREATED) {
 		return vr_err_set(err, EINVAL, "container not running or created: %s",

@@ -47,6 +47,14 @@ void container_close(struct container *c);
  */
 enum oci_status container_status(const struct container *c);
 
+/**
+ * container_noted() - the status as it was noted, but for "paused"
+ *
+ * For what an earlier status does no harm to. A resume that was killed before its note would keep
+ * exec and start out for ever: there the vmm is asked.
+ */
+enum oci_status container_noted(const struct container *c);
+
 /** container_reason() - why it ended, if that was not the workload; malloc'd, or NULL */
 char *container_reason(const struct container *c);
 

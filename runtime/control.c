@@ -322,6 +322,7 @@ int ctl_answer_read(int fd, struct ctl_call *call, struct vr_err *err)
 	} else if (!vr_rd_ok(&r)) { /* or too long, or with too many descriptors */
 		rc = vr_err_set(err, EPROTO, "unreadable answer on the control socket");
 	} else if (code != 0) {
+		call->refused = true;
 		rc = refusal(code, (const char *)rest, len, err);
 	} else {
 		rc = data_keep(call, rest, len, err);

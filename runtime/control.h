@@ -153,6 +153,7 @@ struct ctl_call {
 	size_t cap_got;
 	void *data; /* out: malloc'd data of a successful answer, NULL when there is none */
 	size_t data_len;
+	bool refused; /* out: a failure is the vmm's answer, and its code the vmm's */
 };
 
 /**

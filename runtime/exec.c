@@ -86,7 +86,7 @@ static void session_let_go(struct session *s)
 
 static int check_state(const struct container *c, struct vr_err *err)
 {
-	switch (oci_state_status(&c->state)) {
+	switch (container_noted(c)) {
 	case OCI_STOPPED:
 		return vr_err_set(err, EINVAL, "cannot exec in a stopped container");
 	case OCI_PAUSED:
@@ -246,7 +246,7 @@ static int ask(struct session *s, struct vr_err *err)
 	int rc = ctl_call(s->c.dir.fd, &call, err);
 
 	free(call.data); /* there is none */
-	if (rc == -ECONNREFUSED || rc == -ENOENT || rc == -ECONNRESET) {
+	if (!call.refused && (rc == -ECONNREFUSED || rc == -ENOENT || rc == -ECONNRESET)) {
 		if (oci_state_status(&s->c.state) == OCI_STOPPED) {
 			return vr_err_set(err, EINVAL, "cannot exec in a stopped container");
 		}
@@ -268,7 +268,7 @@ static int open_container(struct session *s, const struct globals *g, struct vr_
 	for (;;) {
 		int rc = container_open(g, s->o->id, false, &s->c, err);
 
-		if (rc < 0 || !s->o->ignore_paused || oci_state_status(&s->c.state) != OCI_PAUSED) {
+		if (rc < 0 || !s->o->ignore_paused || container_noted(&s->c) != OCI_PAUSED) {
 			return rc;
 		}
 		container_close(&s->c);

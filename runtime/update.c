@@ -233,7 +233,7 @@ static int check_usage(const struct container *c, const struct oci_memory *m, st
 	    m->limit.v <= 0) {
 		return 0;
 	}
-	if (oci_state_status(&c->state) == OCI_PAUSED) {
+	if (container_noted(c) == OCI_PAUSED) {
 		return vr_err_set(err, EBUSY, "update: a paused container can't tell what it uses");
 	}
 	rc = container_stats(c, &stats, &memory, err);

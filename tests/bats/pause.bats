@@ -103,6 +103,29 @@ clock_right() {
 	wait_for 20 count_above 1
 }
 
+# killed_before_its_note - a resume: what it changed holds, but the state file still says "paused"
+killed_before_its_note() {
+	cp "$VOLT_ROOT/c1/state.json" "$BATS_TEST_TMPDIR/state.json"
+	volt resume c1
+	cp "$BATS_TEST_TMPDIR/state.json" "$VOLT_ROOT/c1/state.json"
+}
+
+@test "a resume that was killed before its note keeps nobody out" {
+	volt pause c1
+	killed_before_its_note
+	[ "$(status_of c1)" = created ]
+	volt start c1
+	volt pause c1
+	killed_before_its_note
+	[ "$(status_of c1)" = running ]
+	volt exec c1 true
+	volt exec --ignore-paused c1 true
+	volt pause c1
+	[ "$(status_of c1)" = paused ]
+	volt resume c1
+	volt exec c1 true
+}
+
 @test "ps shows the pids that stand for the container's processes" {
 	volt start c1
 	[ "$(volt ps --format json c1)" = "[$(pid_of c1)]" ]
