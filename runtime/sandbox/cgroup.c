@@ -263,6 +263,11 @@ static int check_unused(const struct cg_hierarchy *h, const char *path, struct v
 				  "container's cgroup is not empty: %u%s process(es) found", n,
 				  strlen(text) + 1 == sizeof(text) ? " or more" : "");
 	}
+	/* As runc: nor may there be any below, which our limits would hold, and our removal disturb. */
+	if (cg_read(dir, "cgroup.events", text, sizeof(text)) == 0 && strstr(text, "populated 1")) {
+		return vr_err_set(err, EBUSY,
+				  "container's cgroup is not empty: there are processes below it");
+	}
 	if (cg_read(dir, "cgroup.freeze", text, sizeof(text)) == 0 && text[0] == '1') {
 		return vr_err_set(err, EBUSY, "container's cgroup unexpectedly frozen");
 	}

@@ -248,6 +248,11 @@ static int nested(void *arg)
 	CHECK(cg_own_path(&t, &t.h[0], back, sizeof(back)) == 0);
 	pid = sleeper();
 	CHECK(sbx_cgroup_attach(below, pid, &err) == 0);
+	if (sbx_cgroup_mode() == SBX_CGROUP_V2) { /* somebody lives there */
+		CHECK(sbx_cgroup_create(path, NULL, &err) == -EBUSY);
+		CHECK(strstr(err.msg, "container's cgroup is not empty"));
+		CHECK(in_cgroup(pid));
+	}
 	CHECK(sbx_cgroup_attach(below, 0, &err) == 0);
 	CHECK(in_cgroup(getpid()));
 	CHECK(sbx_cgroup_holds(path, pid) && sbx_cgroup_holds(below, pid));
