@@ -56,7 +56,7 @@ struct launch {
 	struct oci_settings settings;
 	struct vmsize size;
 	struct launch_machine machine;
-	int net_lock_fd; /* network namespace that is given by path, locked; see launch_join_found() */
+	int net_lock_fd; /* the lock of a network namespace given by path; see launch_join_found() */
 	uint8_t *create_frame;
 	size_t create_len;
 	int kvm_fd;

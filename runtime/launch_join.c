@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,6 +28,7 @@
 #define JOIN_TIMEOUT_MS 15000
 #define LOCK_TIMEOUT_MS 30000
 #define LOOK_MS		20
+#define LOCK_FILE	".netns:lock" /* can be no container's id */
 
 /** struct search - for the container whose network it is; @l->machine is the result */
 struct search {
@@ -202,28 +202,41 @@ static int open_machine(struct launch *l, struct vr_err *err)
 	return 0;
 }
 
-/* Two that are made at once in one namespace: the second sees the first. */
-static int lock(struct launch *l, const char *path, struct vr_err *err)
+/*
+ * Two that are made at once in one namespace: the second sees the first. The lock is a byte of a file
+ * in the state directory, at the namespace's number. The namespace itself, or the file it is bound to,
+ * can be opened, and so be locked, by everybody.
+ */
+static int lock(struct launch *l, int root_fd, const struct stat *net, struct vr_err *err)
 {
+	struct flock range = {.l_type = F_WRLCK, .l_start = (off_t)net->st_ino, .l_len = 1};
 	uint64_t deadline = vr_now_ms() + LOCK_TIMEOUT_MS;
 
-	l->net_lock_fd = open(path, O_RDONLY | O_CLOEXEC);
-	while (l->net_lock_fd >= 0 && flock(l->net_lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		if ((errno != EWOULDBLOCK && errno != EINTR) || vr_now_ms() > deadline) {
-			return vr_err_sys(err, errno, "lock the network namespace '%s'", path);
+	l->net_lock_fd =
+		openat(root_fd, LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (l->net_lock_fd < 0) {
+		return vr_err_sys(err, errno, "open '%s' in the state directory", LOCK_FILE);
+	}
+	while (fcntl(l->net_lock_fd, F_OFD_SETLK, &range) < 0) {
+		if ((errno != EAGAIN && errno != EINTR) || vr_now_ms() > deadline) {
+			return vr_err_sys(err, errno, "lock the network namespace in '%s'",
+					  LOCK_FILE);
 		}
 		(void)poll(NULL, 0, LOOK_MS);
 		if (interrupt_check(err) < 0) {
 			return -err->code;
 		}
 	}
-	return 0; /* what can't be opened is told of elsewhere */
+	return 0;
 }
 
 void launch_join_found(struct launch *l)
 {
+	struct flock all = {.l_type = F_UNLCK};
+
 	if (l->net_lock_fd >= 0) {
-		(void)flock(l->net_lock_fd, LOCK_UN); /* the roles have copies of it for a moment */
+		/* The roles have copies of it for a moment. */
+		(void)fcntl(l->net_lock_fd, F_OFD_SETLK, &all);
 	}
 	vr_close_reset(&l->net_lock_fd);
 }
@@ -241,8 +254,8 @@ int launch_join_find(struct launch *l, struct vr_err *err)
 	if (!path || stat(path, &search.net) < 0) {
 		return 0; /* one of its own; a bad path is told of where it is opened */
 	}
-	rc = lock(l, path, err);
-	rc = rc < 0 ? rc : oci_root_open(l->g->root, true, &search.root_fd, err);
+	rc = oci_root_open(l->g->root, true, &search.root_fd, err);
+	rc = rc < 0 ? rc : lock(l, search.root_fd, &search.net, err);
 	if (rc == 0) {
 		rc = oci_root_list(search.root_fd, visit, &search, err);
 	}

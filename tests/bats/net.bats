@@ -728,3 +728,19 @@ one_tap() {
 	[ "$status" -eq 0 ]
 	[[ $output == *" passed, 0 failed, 0 skipped"* ]]
 }
+
+is_locked() {
+	! flock --nonblock "$1" true
+}
+
+@test "whoever may read a namespace's file, and locks it, doesn't hold up create" {
+	cable n1 1
+	bundle_in "$BATS_TEST_TMPDIR/b1" n1 true
+	setpriv --reuid 65534 --regid 65534 --clear-groups \
+		sh -c 'exec 9< /run/netns/n1; flock 9; exec sleep 1000' < /dev/null > /dev/null 2>&1 3>&- &
+	holder=$!
+	wait_for 20 is_locked /run/netns/n1
+	volt run --bundle "$BATS_TEST_TMPDIR/b1" c1 < /dev/null
+	is_locked /run/netns/n1
+	kill "$holder"
+}
