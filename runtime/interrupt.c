@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -34,6 +33,11 @@ void interrupt_catch(void)
 int interrupt_signal(void)
 {
 	return came;
+}
+
+bool interrupt_came(void)
+{
+	return came != 0;
 }
 
 int interrupt_check(struct vr_err *err)

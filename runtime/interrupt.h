@@ -12,6 +12,8 @@
 #ifndef VOLT_INTERRUPT_H
 #define VOLT_INTERRUPT_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 /** interrupt_catch() - from now on note SIGINT, SIGTERM, SIGHUP and SIGQUIT, where not ignored */
@@ -22,6 +24,9 @@ int interrupt_check(struct vr_err *err) __attribute__((warn_unused_result));
 
 /** interrupt_signal() - the signal that came, or 0 */
 int interrupt_signal(void);
+
+/** interrupt_came() - has one come? For those that ask by a pointer */
+bool interrupt_came(void);
 
 /** interrupt_release() - as before interrupt_catch(); what was noted stays noted */
 void interrupt_release(void);

@@ -238,7 +238,6 @@ static int wait_role(struct creation *c, enum role role, struct vr_err *err)
 {
 	static const char *const names[ROLE_COUNT] = {
 		[ROLE_SHIM] = "shim", [ROLE_VMM] = "vmm", [ROLE_FS] = "fs", [ROLE_NET] = "net"};
-
 	int ms = LAUNCH_REPORT_TIMEOUT_MS;
 
 	if (role == ROLE_VMM) {
@@ -265,7 +264,8 @@ static int hook_namespaces(pid_t pid, int fds[3], struct vr_err *err)
 static int prestart_hooks(struct creation *c, struct vr_err *err)
 {
 	const struct oci_hookv *hooks = &c->l.spec->hooks->prestart;
-	struct oci_hook_run run = {.kind = "prestart", .cwd = c->bundle.path};
+	struct oci_hook_run run = {
+		.kind = "prestart", .cwd = c->bundle.path, .give_up = interrupt_came};
 	vr_autofree char *text = NULL;
 	int rc;
 
@@ -281,7 +281,7 @@ static int prestart_hooks(struct creation *c, struct vr_err *err)
 static int run_hooks(struct creation *c, struct vr_err *err)
 {
 	const struct oci_hooks *h = c->l.spec->hooks;
-	struct oci_hook_run run = {.cwd = c->bundle.path};
+	struct oci_hook_run run = {.cwd = c->bundle.path, .give_up = interrupt_came};
 	int ns[3] = {-1, -1, -1};
 	vr_autofree char *text = NULL;
 	int rc;

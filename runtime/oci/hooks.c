@@ -30,6 +30,7 @@
 #include "base/fdio.h"
 
 #define WORDS_SHOWN 300 /* bytes of a failed hook's output in the message */
+#define LOOK_MS	    100 /* is it to be given up? A signal just before poll() wouldn't wake it */
 
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
@@ -189,6 +190,26 @@ static int judge(int status, struct vr_err *err, const struct oci_hook_run *run,
 	return fail(err, ECHILD, run, h, out_fd, what);
 }
 
+/* Return: 0 when it has ended, -ETIMEDOUT, -EINTR when given up, or another -errno */
+static int wait_end(int pidfd, const struct oci_hook_run *run, int timeout_ms)
+{
+	uint64_t now = vr_now_ms();
+	uint64_t end = timeout_ms < 0 ? UINT64_MAX : now + (uint64_t)timeout_ms;
+	int r;
+
+	if (!run->give_up) {
+		return vr_pidfd_wait(pidfd, timeout_ms);
+	}
+	do {
+		if (run->give_up()) {
+			return -EINTR;
+		}
+		r = vr_pidfd_wait(pidfd, (int)VR_MIN(end - now, (uint64_t)LOOK_MS));
+		now = vr_now_ms();
+	} while (r == -ETIMEDOUT && now < end);
+	return r;
+}
+
 static int wait_hook(pid_t pid, const struct oci_hook_run *run, const struct oci_hook *h,
 		     int out_fd, struct vr_err *err)
 {
@@ -204,7 +225,7 @@ static int wait_hook(pid_t pid, const struct oci_hook_run *run, const struct oci
 	if (h->timeout_s.set) {
 		timeout_ms = (int)VR_MIN(h->timeout_s.v, (int64_t)INT_MAX / 1000) * 1000;
 	}
-	r = vr_pidfd_wait(pidfd, timeout_ms);
+	r = wait_end(pidfd, run, timeout_ms);
 	if (r < 0) {
 		char what[64];
 
@@ -212,7 +233,10 @@ static int wait_hook(pid_t pid, const struct oci_hook_run *run, const struct oci
 		(void)reap(pid);
 		(void)snprintf(what, sizeof(what), "timed out after %lld s",
 			       (long long)h->timeout_s.v);
-		return fail(err, -r, run, h, out_fd, r == -ETIMEDOUT ? what : "can't be watched");
+		return fail(err, -r, run, h, out_fd,
+			    r == -ETIMEDOUT ? what
+			    : r == -EINTR   ? "interrupted by a signal"
+					    : "can't be watched");
 	}
 	return judge(reap(pid), err, run, h, out_fd);
 }

@@ -23,6 +23,7 @@
  * @ns_fds:     namespaces to join in the child, in this order; borrowed
  * @n_ns_fds:   how many
  * @cwd:        directory to start in (looked up after joining), or NULL for the caller's
+ * @give_up:    asked again and again while a hook runs: true ends it, and all; or NULL
  * @keep_going: run the remaining hooks after a failure (poststop)
  * @index:      set by oci_hooks_run(): which one of its kind, for messages
  */
@@ -33,6 +34,7 @@ struct oci_hook_run {
 	const int *ns_fds;
 	size_t n_ns_fds;
 	const char *cwd;
+	bool (*give_up)(void);
 	bool keep_going;
 	size_t index;
 };
@@ -43,11 +45,11 @@ struct oci_hook_run {
  * @hooks: which
  * @err:   filled with the first failure: hook, status, its last words
  *
- * A hook fails by not starting, a non-zero exit, a signal or its timeout (then
- * its process group is killed).
+ * A hook fails by not starting, a non-zero exit, a signal, its timeout or @give_up
+ * (then its process group is killed).
  *
- * Return: 0 or a negative errno value (-ETIMEDOUT for a timeout, -ECHILD for a
- * bad status).
+ * Return: 0 or a negative errno value (-ETIMEDOUT for a timeout, -EINTR when given up,
+ * -ECHILD for a bad status).
  */
 int oci_hooks_run(const struct oci_hook_run *run, const struct oci_hookv *hooks, struct vr_err *err)
 	__attribute__((warn_unused_result));

@@ -17,10 +17,13 @@ has_role() {
 	pgrep -f "^volt-$1: c1\$" > /dev/null
 }
 
-# interrupted SIGNAL VERB - send it while the guest boots; the container must be gone with the command
+# interrupted SIGNAL VERB [COMMAND...] - send it once COMMAND succeeds, or while the guest boots; the
+# container must be gone with the command
 interrupted() {
+	local when=(has_role vmm)
+	[ $# -lt 3 ] || when=("${@:3}")
 	"$VOLT" --root "$VOLT_ROOT" "$2" --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null > "$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
-	wait_for 30 has_role vmm
+	wait_for 30 "${when[@]}"
 	kill "-$1" $!
 	run wait $!
 	cat "$BATS_TEST_TMPDIR/log"
@@ -34,6 +37,13 @@ interrupted() {
 	interrupted TERM run
 	interrupted TERM create
 	interrupted HUP run
+}
+
+@test "create that is interrupted while a hook runs ends it, and leaves nothing" {
+	edit_config "$BATS_TEST_TMPDIR/b" '.hooks = {
+		createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "exec sleep 7731"]}]}'
+	interrupted TERM create pgrep -f "^sleep 7731\$"
+	fails pgrep -f "^sleep 7731\$"
 }
 
 @test "poststop hooks follow a create that failed after its hooks" {

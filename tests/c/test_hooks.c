@@ -246,24 +246,15 @@ static void namespaces_are_joined_or_reported(void **state)
 	expect_output(out_env);
 }
 
-static void timeout_kills_the_whole_group(void **state)
+/* The one whose pid the hook wrote. */
+static void expect_child_gone(void)
 {
-	struct oci_hook h = shell("sleep 1000 & echo $! > $OUT; echo waiting; wait");
-	struct vr_err err = VR_ERR_INIT;
-	uint64_t before = vr_now_ms();
 	char *text = NULL;
 	size_t len;
 	uint64_t start;
 	char letter = 'Z';
 	pid_t child;
 
-	(void)state;
-	h.timeout_s = (struct oci_opt_i64){.set = true, .v = 1};
-	assert_int_equal(run_hooks(&h, 1, "{}", false, &err), -ETIMEDOUT);
-	assert_message(err,
-		       "error running poststop hook #0: '/bin/sh': timed out after 1 s: waiting");
-	assert_true(vr_now_ms() - before >= 1000);
-	assert_true(vr_now_ms() - before < 30000);
 	assert_int_equal(vr_read_file(AT_FDCWD, out_path, 64, &text, &len), 0);
 	child = (pid_t)atoi(text);
 	free(text);
@@ -274,6 +265,63 @@ static void timeout_kills_the_whole_group(void **state)
 	}
 	assert_false(vr_proc_alive(child, start));
 	assert_int_equal(unlink(out_path), 0);
+}
+
+static void timeout_kills_the_whole_group(void **state)
+{
+	struct oci_hook h = shell("sleep 1000 & echo $! > $OUT; echo waiting; wait");
+	struct vr_err err = VR_ERR_INIT;
+	uint64_t before = vr_now_ms();
+
+	(void)state;
+	h.timeout_s = (struct oci_opt_i64){.set = true, .v = 1};
+	assert_int_equal(run_hooks(&h, 1, "{}", false, &err), -ETIMEDOUT);
+	assert_message(err,
+		       "error running poststop hook #0: '/bin/sh': timed out after 1 s: waiting");
+	assert_true(vr_now_ms() - before >= 1000);
+	assert_true(vr_now_ms() - before < 30000);
+	expect_child_gone();
+}
+
+static unsigned n_asked;
+
+static bool never(void)
+{
+	n_asked++;
+	return false;
+}
+
+/* As a signal to the command that comes while the hook runs. */
+static bool once_it_runs(void)
+{
+	struct stat st;
+
+	return stat(out_path, &st) == 0 && st.st_size > 0;
+}
+
+static void a_hook_can_be_given_up(void **state)
+{
+	struct oci_hook h = shell("sleep 1000 & echo $! > $OUT; wait");
+	struct oci_hook_run how = {.kind = "prestart", .state = "{}", .state_len = 2};
+	const struct oci_hookv list = {.v = &h, .n = 1};
+	struct vr_err err = VR_ERR_INIT;
+	uint64_t before = vr_now_ms();
+
+	(void)state;
+	how.give_up = once_it_runs;
+	h.timeout_s = (struct oci_opt_i64){.set = true, .v = 60};
+	assert_int_equal(oci_hooks_run(&how, &list, &err), -EINTR);
+	assert_message(err, "error running prestart hook #0: '/bin/sh': interrupted by a signal");
+	assert_true(vr_now_ms() - before < 30000);
+	expect_child_gone();
+	/* asking changes nothing else */
+	how.give_up = never;
+	h = shell("sleep 0.5");
+	assert_no_error(oci_hooks_run(&how, &list, &err), err);
+	assert_in_range(n_asked, 2, 100);
+	h = shell("sleep 1000");
+	h.timeout_s = (struct oci_opt_i64){.set = true, .v = 1};
+	assert_int_equal(oci_hooks_run(&how, &list, &err), -ETIMEDOUT);
 }
 
 static void background_children_do_not_hold_us(void **state)
@@ -326,6 +374,7 @@ int main(void)
 		cmocka_unit_test(hooks_that_can_not_start_say_why),
 		cmocka_unit_test(namespaces_are_joined_or_reported),
 		cmocka_unit_test(timeout_kills_the_whole_group),
+		cmocka_unit_test(a_hook_can_be_given_up),
 		cmocka_unit_test(background_children_do_not_hold_us),
 		cmocka_unit_test(first_failure_stops_unless_told_to_go_on),
 	};

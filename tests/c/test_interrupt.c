@@ -20,9 +20,11 @@ static void noted_until_released(void **state)
 	(void)state;
 	interrupt_catch();
 	assert_int_equal(interrupt_check(&err), 0);
+	assert_false(interrupt_came());
 	assert_int_equal(err.code, 0);
 	assert_int_equal(raise(SIGTERM), 0);
 	assert_int_equal(interrupt_signal(), SIGTERM);
+	assert_true(interrupt_came());
 	assert_int_equal(interrupt_check(&err), -EINTR);
 	assert_message(err, "interrupted by a signal: Terminated");
 	interrupt_release();
