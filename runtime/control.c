@@ -24,6 +24,8 @@
 #include "base/cleanup.h"
 #include "base/fdio.h"
 #include "base/utf8.h"
+#include "vmm/memlayout.h"
+#include "vmm/vm.h"
 
 #define STATE_BIT(s) (1u << (s))
 #define CODE_MAX     4095u /* largest errno value of Linux */
@@ -169,7 +171,12 @@ int ctl_machine_decode(const void *data, size_t len, struct ctl_machine *out)
 	vr_rd_init(&r, data, len);
 	out->ram_bytes = vr_rd_u64(&r);
 	out->n_vcpus = vr_rd_u32(&r);
-	return vr_rd_ok(&r) && vr_rd_left(&r) == 0 ? 0 : -EPROTO;
+	if (!vr_rd_ok(&r) || vr_rd_left(&r) != 0 || out->ram_bytes < ML_RAM_MIN ||
+	    out->ram_bytes > ML_RAM_MAX || out->ram_bytes % ML_PAGE != 0 || out->n_vcpus == 0 ||
+	    out->n_vcpus > VM_MAX_VCPUS) {
+		return -EPROTO;
+	}
+	return 0;
 }
 
 static int socket_address(int dirfd, struct sockaddr_un *sa)

@@ -136,7 +136,7 @@ size_t ctl_data_encode(void *buf, size_t cap, const void *data, size_t len);
 
 /** ctl_machine_encode() - data of CTL_MACHINE's answer. Return: bytes, 0 when it doesn't fit */
 size_t ctl_machine_encode(void *buf, size_t cap, const struct ctl_machine *m);
-/** ctl_machine_decode() - Return: 0 or -EPROTO */
+/** ctl_machine_decode() - Return: 0, or -EPROTO, also for a size that no VM has */
 int ctl_machine_decode(const void *data, size_t len, struct ctl_machine *out)
 	__attribute__((warn_unused_result));
 

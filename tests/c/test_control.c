@@ -14,6 +14,8 @@
 #include "base/checked.h"
 #include "base/fdio.h"
 #include "control.h"
+#include "vmm/memlayout.h"
+#include "vmm/vm.h"
 
 #define REPLY_MAX (VR_ERR_MSG_MAX + 16)
 
@@ -77,6 +79,38 @@ static void what_a_machine_is_survives_the_wire(void **state)
 	assert_int_equal(ctl_machine_decode(b, n - 1, &back), -EPROTO);
 	assert_int_equal(ctl_machine_decode(b, n + 1, &back), -EPROTO);
 	assert_int_equal(ctl_machine_encode(b, n - 1, &m), 0);
+}
+
+/* The one that answers may have been taken over; sums are made with its numbers. */
+static void a_machine_that_cannot_be_is_refused(void **state)
+{
+	static const struct ctl_machine wrong[] = {
+		{0, 1},
+		{ML_RAM_MIN - ML_PAGE, 1},
+		{ML_RAM_MIN + 1, 1},
+		{ML_RAM_MAX + ML_PAGE, 1},
+		{1ull << 63, 1},
+		{UINT64_MAX - ML_PAGE + 1, 1},
+		{UINT64_MAX, 1},
+		{ML_RAM_MIN, 0},
+		{ML_RAM_MIN, VM_MAX_VCPUS + 1},
+		{ML_RAM_MIN, UINT32_MAX},
+	};
+	static const struct ctl_machine right[] = {{ML_RAM_MIN, 1}, {ML_RAM_MAX, VM_MAX_VCPUS}};
+	struct ctl_machine m;
+	uint8_t b[32];
+
+	(void)state;
+	for (size_t i = 0; i < VR_ARRAY_SIZE(wrong); i++) {
+		size_t n = ctl_machine_encode(b, sizeof(b), &wrong[i]);
+
+		assert_int_equal(ctl_machine_decode(b, n, &m), -EPROTO);
+	}
+	for (size_t i = 0; i < VR_ARRAY_SIZE(right); i++) {
+		size_t n = ctl_machine_encode(b, sizeof(b), &right[i]);
+
+		assert_int_equal(ctl_machine_decode(b, n, &m), 0);
+	}
 }
 
 static void malformed_requests_are_refused(void **state)
@@ -436,6 +470,7 @@ int main(void)
 		cmocka_unit_test(requests_are_parsed),
 		cmocka_unit_test(malformed_requests_are_refused),
 		cmocka_unit_test(what_a_machine_is_survives_the_wire),
+		cmocka_unit_test(a_machine_that_cannot_be_is_refused),
 		cmocka_unit_test(replies_are_bounded),
 		cmocka_unit_test(permissions),
 		cmocka_unit_test(states_have_names),

@@ -8,7 +8,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -83,6 +85,33 @@ static void test_unsealed_is_refused(void **state)
 		assert_null(m);
 		(void)close(fd);
 	}
+}
+
+/* Or something else altogether, of the right size even. */
+static void test_what_is_no_memory_file_is_refused(void **state)
+{
+	FILE *file = tmpfile();
+	int pipes[2];
+	struct gmem *m = NULL;
+	int kinds[] = {-1, -1, -1, eventfd(0, EFD_CLOEXEC)};
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(ftruncate(fileno(file), (off_t)ML_RAM_MIN), 0);
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	kinds[0] = fileno(file);
+	kinds[1] = pipes[0];
+	kinds[2] = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		assert_true(kinds[i] >= 0);
+		assert_int_not_equal(gmem_map(kinds[i], ML_RAM_MIN, &m), 0);
+		assert_null(m);
+	}
+	(void)close(kinds[2]);
+	(void)close(kinds[3]);
+	(void)close(pipes[0]);
+	(void)close(pipes[1]);
+	(void)fclose(file);
 }
 
 /** struct shape - RAM sizes around the hole */
@@ -331,6 +360,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_memfd_is_sealed),
 		cmocka_unit_test(test_unsealed_is_refused),
+		cmocka_unit_test(test_what_is_no_memory_file_is_refused),
 		cmocka_unit_test(test_regions),
 		cmocka_unit_test(test_high_part_is_the_rest_of_the_file),
 		cmocka_unit_test(test_bounds),
