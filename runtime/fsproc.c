@@ -6,9 +6,6 @@
  * leave as eventfds to KVM: the vmm is not on the data path. It only tells us
  * where the queues are (FS_OP_START) and when to let go of them (FS_OP_STOP).
  * The end of the vmm's socket is our end.
- *
- * The InterruptStatus register of the device lives in a page shared with the
- * vmm, since a driver reads it on each interrupt.
  */
 #include "roles.h"
 
@@ -22,113 +19,20 @@
 
 #include "base/checked.h"
 #include "base/log.h"
+#include "fs_queues.h"
 #include "proctitle.h"
 #include "sandbox/fds.h"
 #include "sandbox/sandbox.h"
 #include "userns.h"
 #include "virtio-fs/fs_server.h"
 #include "vmm/gmem.h"
-#include "vmm/virtq.h"
-
-#define INTERRUPT_VRING 1u /* bit of InterruptStatus (virtio 1.2, 4.2.2) */
-
-/* Requests served for one queue before the others and the vmm get a look. */
-#define BATCH 64u
 
 struct fsproc {
 	const struct fs_plan *plan;
 	struct gmem *mem;
 	struct fs_server *server;
-	struct virtq vq[FS_QUEUES];
-	unsigned n_queues;
-	_Atomic uint32_t *irq_status; /* the device's register */
-	struct iovec iov[FS_SERVER_IOV_MAX];
+	struct fs_queues queues;
 };
-
-/* Syscalls: write (role fs) */
-static void interrupt(const struct fsproc *f, struct virtq *q)
-{
-	const uint64_t one = 1;
-
-	if (!virtq_must_interrupt(q)) {
-		return;
-	}
-	atomic_fetch_or(f->irq_status, INTERRUPT_VRING);
-	(void)!write(f->plan->wires.irq_fd, &one, sizeof(one)); /* a full counter interrupts, too */
-}
-
-/* Return: true when the queue may have more. */
-static bool queue_serve(struct fsproc *f, struct virtq *q)
-{
-	struct virtq_chain c = {.iov = f->iov, .cap = VR_ARRAY_SIZE(f->iov)};
-	int64_t written;
-	unsigned served = 0;
-	int rc = 0;
-
-	while (served < BATCH && (rc = virtq_pop(q, &c)) == 1) {
-		written = fs_server_handle(f->server, c.iov, c.n_out, c.iov + c.n_out, c.n_in);
-		if (virtq_push(q, c.head, written < 0 ? 0 : (uint32_t)written) < 0) {
-			break;
-		}
-		served++;
-	}
-	if (served > 0) {
-		interrupt(f, q);
-	}
-	return rc == 1;
-}
-
-static void queue_kicked(struct fsproc *f, unsigned i)
-{
-	struct virtq *q = &f->vq[i];
-	uint64_t count;
-
-	(void)!read(f->plan->wires.kick_fd[i], &count, sizeof(count)); /* only resets the counter */
-	if (i >= f->n_queues || !q->ready || q->broken) {
-		return;
-	}
-	virtq_kicks_off(q);
-	if (queue_serve(f, q) || virtq_kicks_on(q)) {
-		/* More work: come back through poll, so that nobody else starves. */
-		count = 1;
-		(void)!write(f->plan->wires.kick_fd[i], &count, sizeof(count));
-	}
-}
-
-static void queues_stop(struct fsproc *f)
-{
-	for (unsigned i = 0; i < FS_QUEUES; i++) {
-		virtq_reset(&f->vq[i]);
-	}
-	f->n_queues = 0;
-}
-
-static int queues_start(struct fsproc *f, const struct fs_queue_msg *m)
-{
-	int rc;
-
-	queues_stop(f);
-	if (m->n_queues > FS_QUEUES || m->number > AP_MEMBERS_MAX) {
-		return -EINVAL;
-	}
-	f->irq_status = fs_irq_status(&f->plan->wires, m->number);
-	for (unsigned i = 0; i < m->n_queues; i++) {
-		if (!m->layout[i].ready) {
-			continue; /* the driver left it alone */
-		}
-		rc = virtq_setup(&f->vq[i], f->mem, &m->layout[i], VIRTQ_MAX_SIZE, m->features);
-		if (rc < 0) {
-			queues_stop(f);
-			return rc;
-		}
-	}
-	fs_server_reset(f->server);
-	f->n_queues = m->n_queues;
-	for (unsigned i = 0; i < f->n_queues; i++) {
-		queue_kicked(f, i); /* kicks that came before we knew the queues */
-	}
-	return 0;
-}
 
 /* Return: false when the vmm is gone. Syscalls: recvfrom, sendto (role fs) */
 static bool vmm_serve(struct fsproc *f)
@@ -144,9 +48,9 @@ static bool vmm_serve(struct fsproc *f)
 		return false;
 	}
 	if (n == (ssize_t)sizeof(m) && m.op == FS_OP_START) {
-		answer = queues_start(f, &m);
+		answer = fs_queues_start(&f->queues, &m);
 	} else if (n == (ssize_t)sizeof(m) && m.op == FS_OP_STOP) {
-		queues_stop(f);
+		fs_queues_stop(&f->queues);
 		answer = 0;
 	} else if (n == (ssize_t)sizeof(m) && m.op == FS_OP_FREEZE) {
 		fs_server_freeze(f->server);
@@ -156,7 +60,7 @@ static bool vmm_serve(struct fsproc *f)
 	       (ssize_t)sizeof(answer);
 }
 
-/* Syscalls: poll, read (role fs) */
+/* Syscalls: poll (role fs) */
 static void serve(struct fsproc *f)
 {
 	struct pollfd p[1 + FS_QUEUES];
@@ -177,7 +81,7 @@ static void serve(struct fsproc *f)
 		}
 		for (unsigned i = 0; i < FS_QUEUES; i++) {
 			if (p[1 + i].revents & POLLIN) {
-				queue_kicked(f, i);
+				fs_queues_kicked(&f->queues, i);
 			}
 		}
 	}
@@ -231,6 +135,7 @@ static int prepare(struct fsproc *f, struct vr_err *err)
 	if (rc < 0) {
 		return vr_err_sys(err, rc, "create the file server");
 	}
+	f->queues = (struct fs_queues){.mem = f->mem, .server = f->server, .wires = &plan->wires};
 	return sbx_stage_fs_final(&tree, err);
 }
 
