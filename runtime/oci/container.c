@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container.c - where containers are kept: state directory, ids, locks; see state.h
+ * container.c - where containers are kept: ids, directories, locks; see state.h
  *
  * The lock is on the container's directory itself. Who waited for it looks
  * whether the directory is still there: delete removes it while holding the lock.
@@ -14,7 +14,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,109 +49,6 @@ int oci_id_check(const char *id, struct vr_err *err)
 	if (strcmp(id, ".") == 0 || strcmp(id, "..") == 0) {
 		return vr_err_set(err, EINVAL, "invalid container ID format: '%s'", id);
 	}
-	return 0;
-}
-
-/* The initial user namespace maps all ids to themselves in one line. */
-static bool in_user_namespace(void)
-{
-	vr_autofree char *text = NULL;
-	unsigned int inside;
-	unsigned int outside;
-	unsigned int count;
-	size_t len = 0;
-
-	if (vr_read_file(AT_FDCWD, "/proc/self/uid_map", 65536, &text, &len) < 0) {
-		return false;
-	}
-	return sscanf(text, "%u %u %u", &inside, &outside, &count) != 3 || inside != 0 ||
-	       outside != 0 || count != UINT32_MAX;
-}
-
-int oci_root_path(const char *root, char *buf, size_t cap, struct vr_err *err)
-{
-	const char *xdg = getenv("XDG_RUNTIME_DIR");
-	bool rootless = geteuid() != 0 || in_user_namespace();
-	int n;
-
-	if (root && root[0] != '\0') {
-		n = snprintf(buf, cap, "%s", root);
-	} else if (rootless && xdg && xdg[0] == '/') {
-		n = snprintf(buf, cap, "%s/volt-runc", xdg);
-	} else {
-		n = snprintf(buf, cap, "%s", OCI_DEFAULT_ROOT);
-	}
-	if (n < 0 || (size_t)n >= cap) {
-		return vr_err_set(err, ENAMETOOLONG, "state directory: path is too long");
-	}
-	return 0;
-}
-
-/* mkdir -p, mode 0700; @path is changed and put back. */
-static int make_dirs(char *path)
-{
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		int r;
-
-		*slash = '\0';
-		r = mkdir(path, 0700) < 0 ? errno : 0;
-		*slash = '/';
-		if (r != 0 && r != EEXIST) {
-			return -r;
-		}
-	}
-	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
-}
-
-static int check_ours(int fd, const char *path, struct vr_err *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0) {
-		return vr_err_sys(err, errno, "look at state directory '%s'", path);
-	}
-	if (st.st_uid != geteuid()) {
-		return vr_err_set(err, EPERM, "state directory '%s' belongs to uid %ld, not to us",
-				  path, (long)st.st_uid);
-	}
-	if (st.st_mode & S_IWOTH) {
-		return vr_err_set(err, EPERM, "state directory '%s' is writable by everybody",
-				  path);
-	}
-	if ((st.st_mode & S_IWGRP) && st.st_gid != getegid()) {
-		return vr_err_set(err, EPERM, "state directory '%s' is writable by group %ld", path,
-				  (long)st.st_gid);
-	}
-	return 0;
-}
-
-int oci_root_open(const char *root, bool create, int *out_fd, struct vr_err *err)
-{
-	vr_autoclose int fd = -1;
-	char path[PATH_MAX];
-	int r = oci_root_path(root, path, sizeof(path), err);
-
-	if (r < 0) {
-		return r;
-	}
-	for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--) {
-		path[n - 1] = '\0'; /* "dir/" would follow a symbolic link */
-	}
-	if (create) {
-		r = make_dirs(path);
-		if (r < 0) {
-			return vr_err_sys(err, r, "make state directory '%s'", path);
-		}
-	}
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0) {
-		return vr_err_sys(err, errno, "open state directory '%s'", path);
-	}
-	r = check_ours(fd, path, err);
-	if (r < 0) {
-		return r;
-	}
-	*out_fd = vr_take_fd(&fd);
 	return 0;
 }
 

@@ -138,7 +138,7 @@ int oci_root_path(const char *root, char *buf, size_t cap, struct vr_err *err)
  * @create: make it (0700) when missing
  * @out_fd: the directory
  *
- * It must be ours and nobody else's to write to, and no symbolic link.
+ * It must be ours and nobody else's to write to, and no symbolic link. Links on the way to it must be ours, or root's.
  *
  * Return: 0, -ENOENT when it does not exist and @create is false, or -errno.
  */

@@ -135,6 +135,45 @@ static void root_is_made_private(void **state)
 	close(fd);
 }
 
+/* Whoever owns a link leads us where they like: with delete, to a directory of root's. */
+static void links_on_the_way_are_ours(void **state)
+{
+	struct vr_err err = VR_ERR_INIT;
+	char expected[320];
+	char above[256];
+	struct stat st;
+	int fd = -1;
+
+	(void)state;
+	assert_int_equal(mkdir(at("real"), 0755), 0);
+	assert_int_equal(symlink("real/../real", at("way")), 0);
+	assert_no_error(oci_root_open(at("way/a/b"), true, &fd, &err), err);
+	close(fd);
+	assert_int_equal(stat(at("real/a/b"), &st), 0);
+	(void)snprintf(above, sizeof(above), "%s/real", tmp);
+	assert_int_equal(symlink(above, at("absolute")), 0);
+	assert_no_error(oci_root_open(at("absolute/a/./b"), false, &fd, &err), err);
+	close(fd);
+	fd = -1;
+	assert_int_equal(symlink("ring", at("ring")), 0);
+	assert_int_equal(oci_root_open(at("ring/a"), true, &fd, &err), -ELOOP);
+	assert_int_equal(symlink("nowhere", at("dangling")), 0);
+	assert_int_equal(oci_root_open(at("dangling/a"), false, &fd, &err), -ENOENT);
+	if (geteuid() == 0) {
+		assert_int_equal(lchown(at("way"), 12345, 0), 0);
+		assert_int_equal(oci_root_open(at("way/a"), true, &fd, &err), -EPERM);
+		(void)snprintf(expected, sizeof(expected),
+			       "state directory '%s/way/a': a symbolic link on the way to it "
+			       "belongs to somebody else",
+			       tmp);
+		assert_message(err, expected);
+		/* further links lead to it, and one that comes after it is our own */
+		assert_int_equal(symlink("way/a", at("outer")), 0);
+		assert_int_equal(oci_root_open(at("outer/b"), false, &fd, &err), -EPERM);
+	}
+	assert_int_equal(fd, -1);
+}
+
 static void foreign_roots_are_refused(void **state)
 {
 	struct vr_err err = VR_ERR_INIT;
@@ -547,6 +586,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ids_are_checked),
 		cmocka_unit_test(root_is_made_private),
+		cmocka_unit_test(links_on_the_way_are_ours),
 		cmocka_unit_test(foreign_roots_are_refused),
 		cmocka_unit_test(default_root_depends_on_who_asks),
 		cmocka_unit_test(same_id_twice_is_refused),
