@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Guests that attack: a kernel of our own that has nothing else to do (tests/guests), and storms in a container.
-# as long as: 8
+# as long as: 12
 
 load helpers
 
@@ -20,12 +20,24 @@ else
 fi
 
 setup() {
+	ip netns add warmup && ip netns delete warmup # what it mounts for itself, once
 	setup_common
 	neighbours=
 	VOLT_BUILD=$(dirname "$VOLT")
 }
 
 teardown() {
+	local id loop
+	for id in $(ls "$VOLT_ROOT"); do
+		volt delete --force "$id" || true
+	done
+	no_traces
+	wipe_namespaces
+	for loop in $(losetup -nO NAME); do
+		losetup --detach "$loop"
+	done
+	# what the host's kernel says when something of it broke
+	fails grep -E 'BUG:|Oops|general protection|WARNING:|hung task' <(dmesg)
 	teardown_common
 }
 
@@ -40,6 +52,35 @@ hostile_bundle() {
 # annotate NAME VALUE - change one of the hostile bundle's annotations
 annotate() {
 	edit_config "$BATS_TEST_TMPDIR/h" '.annotations[$name] = $value' --arg name "dev.volt.$1" --arg value "$2"
+}
+
+# in_n1 DIR - the bundle's network is that of the namespace n1
+in_n1() {
+	edit_config "$1" '(.linux.namespaces[] | select(.type == "network")).path = "/run/netns/n1"'
+}
+
+# disk N ACCESS - a disk of 8,192 sectors for the hostile bundle: the image disk.N, as a loop device
+disk() {
+	[ -e "/dev/loop$1" ] || mknod "/dev/loop$1" b 7 "$1"
+	head -c 4194304 /dev/zero | tr '\0' "$1" > "$BATS_TEST_TMPDIR/disk.$1"
+	losetup "/dev/loop$1" "$BATS_TEST_TMPDIR/disk.$1"
+	edit_config "$BATS_TEST_TMPDIR/h" '.linux.devices += [{path: ("/dev/v" + $n), type: "b", major: 7, minor: ($n | tonumber)}]
+		| .linux.resources.devices += [{allow: true, type: "b", major: 7, minor: ($n | tonumber), access: $access}]' \
+		--arg n "$1" --arg access "$2"
+}
+
+# count_sources - count what arrives at the host's end of the cable: as our guest's, and as that of 02:66:...
+count_sources() {
+	local mac
+	mac=$(ip -n n1 -o link show eth0 | sed 's/.*link.ether \([0-9a-f:]*\) .*/\1/')
+	tc qdisc add dev host1 clsact
+	tc filter add dev host1 ingress pref 1 protocol all u32 match u16 0x0266 0xffff at -8 action ok
+	tc filter add dev host1 ingress pref 2 protocol all u32 match u16 "0x${mac:0:2}${mac:3:2}" 0xffff at -8 action ok
+}
+
+# counted PREF - how many those were: 1 forged, 2 the guest's own
+counted() {
+	tc -s filter show dev host1 ingress pref "$1" | sed -n 's/.*Sent [0-9]* bytes \([0-9]*\) pkt.*/\1/p'
 }
 
 # bounded COMMAND... - with limits on memory and descriptors of all processes that it starts
@@ -110,6 +151,93 @@ neighbour_lives() {
 	attack "spin" "did not get ready within 1 s"
 	neighbour_lives
 	volt exec neighbour true
+}
+
+@test "networks and disks: lies to their devices harm nobody, and honest requests work after them" {
+	hostile_bundle
+	cable n1 1
+	in_n1 "$BATS_TEST_TMPDIR/h"
+	modprobe loop 2> /dev/null || true
+	disk 5 rwm
+	disk 6 r
+	cp "$BATS_TEST_TMPDIR/disk.6" "$BATS_TEST_TMPDIR/disk.6.before"
+	count_sources
+	neighbour_start
+	attack "11 devices registers net reset" "guest kernel stopped (reset)" "hostile: devices 3 19 26 4 5 1 2 2" "hostile: net done"
+	echo "frames: forged $(counted 1), its own $(counted 2)"
+	[ "$(counted 1)" -eq 0 ]
+	[ "$(counted 2)" -gt 0 ]
+	attack "12 blk reset" "guest kernel stopped (reset)" "hostile: blk done"
+	cmp "$BATS_TEST_TMPDIR/disk.6" "$BATS_TEST_TMPDIR/disk.6.before"
+	grep -q "the guest's own words" "$BATS_TEST_TMPDIR/disk.5"
+	[ "$(stat -c %s "$BATS_TEST_TMPDIR/disk.5")" -eq 4194304 ]
+	attack "13 states queues doorbells net reset" "guest kernel stopped (reset)" "hostile: net done"
+	annotate vcpus 2
+	attack "14 race net blk reset" "guest kernel stopped (reset)" "hostile: blk done"
+	attack "15 ticks lines ipis reset" "guest kernel stopped (reset)" "hostile: ipis done"
+	cmp "$BATS_TEST_TMPDIR/disk.6" "$BATS_TEST_TMPDIR/disk.6.before"
+	no_traces
+	neighbour_lives
+}
+
+@test "vhost-net: what a guest says to the host's kernel harms nobody" {
+	hostile_bundle
+	cable n1 1
+	in_n1 "$BATS_TEST_TMPDIR/h"
+	vhost_device on
+	annotate net.vhost on
+	annotate vcpus 2
+	count_sources
+	neighbour_start
+	attack "16 registers states doorbells net reset" "guest kernel stopped (reset)" "hostile: net done"
+	attack "17 queues race net reset" "guest kernel stopped (reset)" "hostile: net done"
+	[ "$(counted 1)" -eq 0 ]
+	[ "$(counted 2)" -gt 0 ]
+	no_traces
+	neighbour_lives
+}
+
+# host_starts WORD... - a hostile machine in n1, which does WORD... when another container has joined it
+host_starts() {
+	obey agent-hosts joined "$@"
+	hostile_volt create --bundle "$BATS_TEST_TMPDIR/h" h1 < /dev/null > /dev/null 2>&1
+	hostile_volt start h1
+}
+
+@test "a machine that attacks the file server of a container that joined it" {
+	local status=0
+	hostile_bundle
+	annotate vcpus 2
+	cable n1 1
+	in_n1 "$BATS_TEST_TMPDIR/h"
+	make_bundle "$BATS_TEST_TMPDIR/c2" true
+	in_n1 "$BATS_TEST_TMPDIR/c2"
+	edit_config "$BATS_TEST_TMPDIR/c2" '.annotations = {"dev.volt.boot_timeout": "100"}'
+	neighbour_start
+	host_starts 18 states queues doorbells race reset
+	create "$BATS_TEST_TMPDIR/c2" c2 || status=$?
+	[ "$status" -eq 1 ]
+	wait_for_status h1 stopped
+	volt state h1 | gojq -r '."dev.volt.reason"' | grep "hostile: race done"
+	wait_for 20 no_role_of h1
+	wait_for 20 no_role_of c2
+	[ ! -e "$VOLT_ROOT/c2" ]
+	volt delete h1
+	no_traces
+
+	# which goes on as if nothing had been, and has no agent for the second
+	edit_config "$BATS_TEST_TMPDIR/c2" '.annotations = {"dev.volt.boot_timeout": "1"}'
+	host_starts 19 queues doorbells halt
+	status=0
+	create "$BATS_TEST_TMPDIR/c2" c2 || status=$?
+	[ "$status" -eq 1 ]
+	grep -q "did not get ready within 1 s" "$BATS_TEST_TMPDIR/create.log"
+	[ "$(status_of h1)" = running ]
+	wait_for 20 no_role_of c2
+	volt delete --force h1
+	wait_for 20 no_role_of h1
+	no_traces
+	neighbour_lives
 }
 
 @test "an agent that breaks its protocol: an error that names it" {

@@ -22,16 +22,25 @@
 #define HONEST	       0x2000000ul
 #define HONEST_CONSOLE (HONEST)
 #define HONEST_VSOCK   (HONEST + 0x100000ul)
+#define HONEST_IO      (HONEST + 0x200000ul)
 #define AP_PAGE	       0x8000ul
 
 #define MMIO_BASE   0xc0000000ul
 #define MMIO_STRIDE 0x1000ul
-#define MMIO_SLOTS  16u
+#define MMIO_SLOTS  19u
 
-/* Slots of the devices that each machine has (docs/ARCHITECTURE.md). */
+/* Slots of devices that honest drivers use, and are always there (docs/ARCHITECTURE.md). */
 #define SLOT_CONSOLE 0u
 #define SLOT_VSOCK   1u
-#define N_SLOTS_USED 5u
+#define SLOT_FS	     2u
+
+/* Kinds of devices (virtio 1.2, 5). */
+#define ID_NET 1u
+#define ID_BLK 2u
+#define ID_RNG 4u
+#define ID_FS  26u
+
+#define QUEUES_MAX 8u /* of a device */
 
 /* Registers (virtio 1.2, 4.2.2). */
 #define R_MAGIC	       0x000u
@@ -71,6 +80,13 @@ struct desc {
 	uint32_t len;
 	uint16_t flags;
 	uint16_t next;
+};
+
+/** struct device - one that is there; @n_queues are those that have a size */
+struct device {
+	unsigned slot;
+	uint32_t id;
+	unsigned n_queues;
 };
 
 /** struct ring - a queue of ours that shall work */
@@ -137,6 +153,10 @@ uint32_t reg_get(unsigned slot, uint32_t off);
 void reg_set(unsigned slot, uint32_t off, uint32_t v);
 /** negotiate() - reset up to FEATURES_OK, with the offered features that @mask has */
 bool negotiate(unsigned slot, uint64_t mask);
+/** survey() - look which devices there are, of @id alone unless it is 0; they are what is attacked from now on */
+void survey(uint32_t id);
+extern struct device devices[MMIO_SLOTS];
+extern unsigned n_devices;
 /** program_queue() - all registers of a queue, whatever they say */
 void program_queue(unsigned slot, unsigned q, uint32_t size, uint64_t desc, uint64_t avail,
 		   uint64_t used);
@@ -155,6 +175,9 @@ void done(const char *word);
 _Noreturn void stop(void);
 
 /* hostile_devices.c */
+/** some_addr() - for a lie: in scratch memory mostly, else one of those that nobody should follow */
+uint64_t some_addr(void);
+uint32_t some_length(void);
 void do_registers(void);
 void do_states(void);
 void do_queues(void);
@@ -164,12 +187,22 @@ void do_console(void);
 void do_race(void);
 void do_touch(void);
 
+/* hostile_io.c */
+void do_net(void);
+void do_blk(void);
+void do_ticks(void);
+void do_lines(void);
+void do_ipis(void);
+
 /* hostile_vsock.c */
 void do_vsock(void);
-/** do_agent() - break the agent protocol in the way that @how names */
+/** do_agent() - break the agent protocol in the way that @how names; ends unless that is to go on with others */
 void do_agent(const char *how);
 
 extern uint64_t start_info_addr;
 extern char second_begin[], second_end[];
+/** on_interrupt - what an interrupt's gate leads to: counts it in @interrupts and lets the next one come */
+extern char on_interrupt[];
+extern volatile uint32_t interrupts;
 
 #endif /* TESTS_GUEST_H */

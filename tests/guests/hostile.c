@@ -43,24 +43,48 @@ static void end_wild(void)
 	there();
 }
 
+/* Say which devices there are, and attack them all. */
+static void find_all(void)
+{
+	static char line[128] = "\nhostile: devices";
+	size_t n = length("\nhostile: devices");
+
+	survey(0);
+	for (unsigned i = 0; i < n_devices; i++) {
+		line[n++] = ' ';
+		if (devices[i].id >= 10) {
+			line[n++] = (char)('0' + devices[i].id / 10);
+		}
+		line[n++] = (char)('0' + devices[i].id % 10);
+	}
+	line[n++] = '\n';
+	if (!print(line, n)) {
+		stop();
+	}
+}
+
+/* Attack the file server's device of a container that has joined, and no other. */
+static void find_joined(void)
+{
+	survey(ID_FS);
+	while (n_devices == 0 || devices[n_devices - 1].slot == SLOT_FS) {
+		survey(ID_FS);
+	}
+	devices[0] = devices[n_devices - 1];
+	n_devices = 1;
+}
+
 static const struct {
 	const char *word;
 	void (*act)(void);
 } acts[] = {
-	{"registers", do_registers},
-	{"states", do_states},
-	{"queues", do_queues},
-	{"doorbells", do_doorbells},
-	{"ports", do_ports},
-	{"console", do_console},
-	{"race", do_race},
-	{"touch", do_touch},
-	{"vsock", do_vsock},
-	{"reset", end_reset},
-	{"poweroff", end_poweroff},
-	{"triple", end_triple},
-	{"halt", stop},
-	{"spin", end_spin},
+	{"devices", find_all},	{"joined", find_joined}, {"registers", do_registers},
+	{"states", do_states},	{"queues", do_queues},	 {"doorbells", do_doorbells},
+	{"ports", do_ports},	{"console", do_console}, {"race", do_race},
+	{"touch", do_touch},	{"vsock", do_vsock},	 {"net", do_net},
+	{"blk", do_blk},	{"ticks", do_ticks},	 {"lines", do_lines},
+	{"ipis", do_ipis},	{"reset", end_reset},	 {"poweroff", end_poweroff},
+	{"triple", end_triple}, {"halt", stop},		 {"spin", end_spin},
 	{"wild", end_wild},
 };
 
@@ -112,6 +136,7 @@ _Noreturn void guest_main(void)
 	char word[WORD_MAX];
 
 	memcpy(words, (void *)module[0], len);
+	survey(0);
 
 	while ((text = next_word(text, end, word))) {
 		obey(word);

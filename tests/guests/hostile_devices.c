@@ -8,12 +8,11 @@
 #include "guest.h"
 
 #define RING_BYTES 0x3000u
-#define LIVES	   100u
+#define LIVES	   20u /* of each device */
 
 static const unsigned widths[] = {1, 2, 4, 8};
 
-/* An address for a lie: in scratch memory mostly, else one of those that nobody should follow. */
-static uint64_t some_addr(void)
+uint64_t some_addr(void)
 {
 	static const uint64_t odd[] = {
 		0,
@@ -36,7 +35,7 @@ static uint64_t some_addr(void)
 	return odd[rnd() % (sizeof(odd) / sizeof(odd[0]))];
 }
 
-static uint32_t some_length(void)
+uint32_t some_length(void)
 {
 	static const uint32_t odd[] = {0,    1,	    8,	      12,	16,	    44,
 				       4096, 65536, 1u << 20, 1u << 31, 0xfffffff0, 0xffffffff};
@@ -49,7 +48,7 @@ void do_registers(void)
 {
 	for (unsigned slot = 0; slot < MMIO_SLOTS; slot++) {
 		uint64_t base = MMIO_BASE + slot * MMIO_STRIDE;
-		uint32_t end = slot <= N_SLOTS_USED ? 0x140 : 0x10;
+		uint32_t end = reg_get(slot, R_DEVICE_ID) ? 0x140 : 0x10;
 
 		for (uint32_t off = 0; off < end; off += 4) {
 			for (unsigned w = 0; w < 4; w++) {
@@ -65,6 +64,11 @@ void do_registers(void)
 		touch_mmio(MMIO_BASE + rnd() % (MMIO_SLOTS * MMIO_STRIDE), widths[rnd() % 4],
 			   rnd() % 2, rnd());
 	}
+}
+
+static const struct device *any_device(void)
+{
+	return &devices[rnd() % n_devices];
 }
 
 static void next_status(unsigned slot)
@@ -131,8 +135,8 @@ static void one_state(unsigned slot)
 /* A walk through the states of each device, most steps of which are out of order. */
 void do_states(void)
 {
-	for (unsigned i = 0; i < 2500; i++) {
-		one_state((unsigned)(rnd() % N_SLOTS_USED));
+	for (unsigned i = 0; i < 500 * n_devices; i++) {
+		one_state(any_device()->slot);
 	}
 }
 
@@ -156,7 +160,7 @@ static void scribble(uint64_t ring, uint32_t size)
 
 static uint64_t ring_of(unsigned slot, unsigned q)
 {
-	return SCRATCH + (slot * 4 + q) * 0x10000ul;
+	return SCRATCH + (slot * QUEUES_MAX + q) * 0x10000ul;
 }
 
 static void lying_queue(unsigned slot, unsigned q)
@@ -172,17 +176,17 @@ static void lying_queue(unsigned slot, unsigned q)
 		      honest || rnd() % 2 ? ring + 0x2000 : some_addr());
 }
 
-static void one_life(unsigned slot)
+static void one_life(const struct device *d)
 {
-	static const unsigned n_queues[N_SLOTS_USED] = {2, 3, 2, 1, 3};
+	unsigned slot = d->slot;
 
 	(void)negotiate(slot, rnd() % 2 ? ~0ul : rnd());
-	for (unsigned q = 0; q < n_queues[slot]; q++) {
+	for (unsigned q = 0; q < d->n_queues; q++) {
 		lying_queue(slot, q);
 	}
 	reg_set(slot, R_STATUS, S_ACK | S_DRIVER | S_FEATURES_OK | S_DRIVER_OK);
 	for (unsigned i = 0; i < 6; i++) {
-		unsigned q = (unsigned)rnd() % n_queues[slot];
+		unsigned q = (unsigned)rnd() % d->n_queues;
 
 		reg_set(slot, R_NOTIFY, q);
 		if (rnd() % 3 == 0) {
@@ -199,17 +203,19 @@ static void one_life(unsigned slot)
 /* Queues with random, overlapping and impossible addresses, changed while they run. */
 void do_queues(void)
 {
-	for (unsigned i = 0; i < LIVES; i++) {
-		one_life(i % N_SLOTS_USED);
+	for (unsigned i = 0; i < LIVES * n_devices; i++) {
+		one_life(&devices[i % n_devices]);
 	}
 }
 
 /* Doorbells of all queues, those that don't exist among them, of devices that run and of others. */
 void do_doorbells(void)
 {
-	for (unsigned slot = 0; slot < N_SLOTS_USED; slot++) {
-		if (slot % 2 == 0) {
-			one_life(slot);
+	for (unsigned n = 0; n < n_devices; n++) {
+		unsigned slot = devices[n].slot;
+
+		if (n % 2 == 0) {
+			one_life(&devices[n]);
 		}
 		for (unsigned i = 0; i < 400; i++) {
 			uint64_t v = rnd() % 4 ? rnd() % 20 : rnd();
@@ -291,11 +297,12 @@ static volatile uint32_t second_must_end;
 
 static void step_of_second(uint64_t i)
 {
-	unsigned slot = (unsigned)(i % N_SLOTS_USED);
+	const struct device *d = &devices[i % n_devices];
+	unsigned slot = d->slot;
 
-	scribble(ring_of(slot, (unsigned)(i % 3)), 64);
+	scribble(ring_of(slot, (unsigned)(i % d->n_queues)), 64);
 	if (i % 4 == 0) {
-		reg_set(slot, R_NOTIFY, (uint32_t)(i % 3));
+		reg_set(slot, R_NOTIFY, (uint32_t)(i % d->n_queues));
 	}
 	if (i % 64 == 0) {
 		reg_set(slot, R_STATUS, 0);
@@ -328,11 +335,11 @@ void do_race(void)
 	while (!second_runs) {
 		(void)reg_get(0, R_MAGIC);
 	}
-	for (unsigned i = 0; i < LIVES; i++) {
-		one_life(i % N_SLOTS_USED);
+	for (unsigned i = 0; i < LIVES * n_devices; i++) {
+		one_life(&devices[i % n_devices]);
 	}
 	for (unsigned i = 0; i < 1000; i++) {
-		one_state((unsigned)(rnd() % N_SLOTS_USED));
+		one_state(any_device()->slot);
 	}
 	second_must_end = 1;
 	while (second_runs) {

@@ -84,6 +84,29 @@ void reg_set(unsigned slot, uint32_t off, uint32_t v)
 	wr32(MMIO_BASE + slot * MMIO_STRIDE + off, v);
 }
 
+struct device devices[MMIO_SLOTS];
+unsigned n_devices;
+
+void survey(uint32_t id)
+{
+	n_devices = 0;
+	for (unsigned slot = 0; slot < MMIO_SLOTS; slot++) {
+		struct device d = {.slot = slot, .id = reg_get(slot, R_DEVICE_ID)};
+
+		if (d.id == 0 || (id != 0 && d.id != id)) {
+			continue;
+		}
+		reg_set(slot, R_STATUS, 0);
+		for (d.n_queues = 0; d.n_queues < QUEUES_MAX; d.n_queues++) {
+			reg_set(slot, R_QUEUE_SEL, d.n_queues);
+			if (reg_get(slot, R_QUEUE_MAX) == 0) {
+				break;
+			}
+		}
+		devices[n_devices++] = d;
+	}
+}
+
 bool negotiate(unsigned slot, uint64_t mask)
 {
 	uint32_t half[2];

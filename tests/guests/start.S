@@ -2,7 +2,7 @@
 /*
  * start.S - from the PVH entry, or a SIPI, to 64-bit C with the first 4 GiB mapped as they are
  *
- * There is no interrupt table: any exception is a triple fault, which ends the machine.
+ * There is no interrupt table until somebody makes one: any exception is a triple fault, which ends the machine.
  */
 #define GDT_CODE64 0x08
 #define GDT_DATA   0x10
@@ -71,6 +71,15 @@ start64:
 	hlt
 	jmp	4b
 
+	.globl	on_interrupt
+on_interrupt:
+	lock incl interrupts
+	pushq	%rax
+	movl	$0xfee000b0, %eax	/* the APIC's end of interrupt */
+	movl	$0, (%rax)
+	popq	%rax
+	iretq
+
 	.code32
 second32:
 	movl	$GDT_DATA, %eax
@@ -122,4 +131,7 @@ second_stack_end:
 	.globl	start_info_addr
 start_info_addr:
 	.skip	8
+	.globl	interrupts
+interrupts:
+	.skip	4
 	.section .note.GNU-stack, "", @progbits
