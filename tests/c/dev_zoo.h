@@ -24,6 +24,7 @@
 
 #define ZOO_DISK_BYTES (1u << 20)
 #define ZOO_QUEUE_SIZE 16u
+#define ZOO_PAIRS      2u
 
 enum zoo_kind {
 	ZOO_CONSOLE,
@@ -33,12 +34,15 @@ enum zoo_kind {
 	ZOO_BALLOON,
 	ZOO_NET,
 	ZOO_BLK,
+	ZOO_VHOST, /* a network whose pairs are served elsewhere: by the kernel */
 	ZOO_KINDS,
 };
 
 /**
  * struct zoo - the device under test and its guest
  * @fs_running: the file server was started and not stopped
+ * @served:     by the kernel: these pairs
+ * @detached:   these queues of the tap get no frames
  */
 struct zoo {
 	enum zoo_kind kind;
@@ -53,6 +57,8 @@ struct zoo {
 	struct virtio_blk *blk;
 	int fds[4];
 	bool fs_running;
+	bool served[ZOO_PAIRS];
+	bool detached[ZOO_PAIRS];
 	uint64_t now;
 };
 
@@ -88,14 +94,63 @@ static inline void zoo_fs_stop(void *ctx)
 static inline void zoo_net(struct zoo *z)
 {
 	struct virtio_net_config cfg = {
-		.mac = {2, 0, 0, 0, 0, 1}, .mtu = 1500, .n_pairs = 2, .uso = true};
+		.mac = {2, 0, 0, 0, 0, 1}, .mtu = 1500, .n_pairs = ZOO_PAIRS, .uso = true};
 
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < ZOO_PAIRS; i++) {
 		assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 					    z->fds + 2 * i),
 				 0);
 		cfg.tap[i] = z->fds[2 * i];
 	}
+	assert_int_equal(virtio_net_create(eg_mem(z->g), &cfg, &z->net), 0);
+	z->dev = virtio_net_dev(z->net);
+}
+
+static inline int zoo_vhost_start(void *ctx, unsigned pair, const struct virtq_layout l[2],
+				  uint64_t features)
+{
+	struct zoo *z = ctx;
+
+	(void)features;
+	assert_true(pair < ZOO_PAIRS && !z->served[pair]);
+	for (unsigned q = 0; q < 2; q++) {
+		assert_true(l[q].ready);
+		assert_int_equal(gmem_check(eg_mem(z->g), gpa(l[q].desc), l[q].size * 16u), 0);
+		assert_int_equal(gmem_check(eg_mem(z->g), gpa(l[q].avail), l[q].size * 2u + 6), 0);
+		assert_int_equal(gmem_check(eg_mem(z->g), gpa(l[q].used), l[q].size * 8u + 6), 0);
+	}
+	z->served[pair] = true;
+	return 0;
+}
+
+static inline void zoo_vhost_stop(void *ctx, unsigned pair)
+{
+	struct zoo *z = ctx;
+
+	assert_true(z->served[pair]);
+	z->served[pair] = false;
+}
+
+static inline int zoo_vhost_attach(void *ctx, unsigned pair, bool on)
+{
+	struct zoo *z = ctx;
+
+	assert_true(pair < ZOO_PAIRS && z->detached[pair] == on);
+	z->detached[pair] = !on;
+	return 0;
+}
+
+static inline void zoo_vhost(struct zoo *z)
+{
+	static const struct virtio_net_kernel kernel = {
+		.start = zoo_vhost_start, .stop = zoo_vhost_stop, .attach = zoo_vhost_attach};
+	const struct virtio_net_config cfg = {.mac = {2, 0, 0, 0, 0, 1},
+					      .mtu = 1500,
+					      .n_pairs = ZOO_PAIRS,
+					      .tap = {-1, -1},
+					      .kernel = &kernel,
+					      .ctx = z};
+
 	assert_int_equal(virtio_net_create(eg_mem(z->g), &cfg, &z->net), 0);
 	z->dev = virtio_net_dev(z->net);
 }
@@ -154,6 +209,8 @@ static inline void zoo_open(struct zoo *z, enum zoo_kind kind)
 		zoo_net(z);
 	} else if (kind == ZOO_BLK) {
 		zoo_blk(z);
+	} else if (kind == ZOO_VHOST) {
+		zoo_vhost(z);
 	} else {
 		zoo_rest(z);
 	}
@@ -169,6 +226,7 @@ static inline void zoo_close(struct zoo *z)
 	virtio_net_destroy(z->net);
 	virtio_blk_destroy(z->blk);
 	assert_false(z->fs_running);
+	assert_false(z->served[0] || z->served[1]);
 	eg_destroy(z->g);
 	for (unsigned i = 0; i < 4; i++) {
 		if (z->fds[i] >= 0) {
@@ -183,7 +241,7 @@ static inline void zoo_work(struct zoo *z)
 	if (z->vsock) {
 		vsock_work(z->vsock);
 	}
-	if (z->net) {
+	if (z->kind == ZOO_NET) {
 		virtio_net_event(z->net, 0, EPOLLIN | EPOLLOUT);
 	}
 }

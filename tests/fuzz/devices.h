@@ -31,15 +31,17 @@ enum fuzz_kind {
 	FUZZ_BLK,
 	FUZZ_BLK_RO,
 	FUZZ_NET,
+	FUZZ_VHOST, /* a network whose pairs the kernel serves, if there were one */
 	FUZZ_KINDS,
 };
 
-static const char *const fuzz_kind_names[FUZZ_KINDS] = {"rng", "balloon", "console", "vsock",
-							"fs",  "blk",	  "blk-ro",  "net"};
+static const char *const fuzz_kind_names[FUZZ_KINDS] = {"rng", "balloon", "console", "vsock", "fs",
+							"blk", "blk-ro",  "net",     "vhost"};
 
-#define FUZZ_DISK_BYTES 8192u
-#define FUZZ_DISK_FILL	0x5a /* what is on a disk at first */
-#define FUZZ_NET_MTU	1500u
+#define FUZZ_DISK_BYTES	 8192u
+#define FUZZ_DISK_FILL	 0x5a /* what is on a disk at first */
+#define FUZZ_NET_MTU	 1500u
+#define FUZZ_VHOST_PAIRS 2u
 
 /** struct fuzz_rig - one device and its guest */
 struct fuzz_rig {
@@ -58,6 +60,8 @@ struct fuzz_rig {
 	uint64_t now;
 	unsigned n_conns;
 	unsigned fs_started;
+	bool vhost_runs[FUZZ_VHOST_PAIRS];
+	bool vhost_detached[FUZZ_VHOST_PAIRS];
 };
 
 static uint64_t fuzz_now(void *ctx)
@@ -163,6 +167,60 @@ static int fuzz_net_make(struct fuzz_rig *r)
 	return virtio_net_create(eg_mem(r->g), &cfg, &r->net);
 }
 
+static int fuzz_vhost_start(void *ctx, unsigned pair, const struct virtq_layout l[2],
+			    uint64_t features)
+{
+	struct fuzz_rig *r = ctx;
+
+	(void)features;
+	fuzz_must(pair < FUZZ_VHOST_PAIRS && !r->vhost_runs[pair], "a pair is started once");
+	for (unsigned q = 0; q < 2; q++) {
+		fuzz_must(l[q].ready && l[q].size > 0 && l[q].size <= VIRTIO_NET_QUEUE_MAX,
+			  "a queue that the kernel gets is one");
+		fuzz_must(gmem_check(r->dev->mem, (gpa_t){l[q].desc}, l[q].size * 16ull) == 0 &&
+				  gmem_check(r->dev->mem, (gpa_t){l[q].avail},
+					     l[q].size * 2ull + 6) == 0 &&
+				  gmem_check(r->dev->mem, (gpa_t){l[q].used},
+					     l[q].size * 8ull + 6) == 0,
+			  "a layout that the kernel gets lies in RAM");
+	}
+	r->vhost_runs[pair] = true;
+	return 0;
+}
+
+static void fuzz_vhost_stop(void *ctx, unsigned pair)
+{
+	struct fuzz_rig *r = ctx;
+
+	fuzz_must(pair < FUZZ_VHOST_PAIRS && r->vhost_runs[pair], "a pair is stopped once");
+	r->vhost_runs[pair] = false;
+}
+
+static int fuzz_vhost_attach(void *ctx, unsigned pair, bool on)
+{
+	struct fuzz_rig *r = ctx;
+
+	fuzz_must(pair < FUZZ_VHOST_PAIRS && r->vhost_detached[pair] == on,
+		  "a queue changes sides");
+	r->vhost_detached[pair] = !on;
+	return 0;
+}
+
+static const struct virtio_net_kernel fuzz_vhost = {
+	.start = fuzz_vhost_start, .stop = fuzz_vhost_stop, .attach = fuzz_vhost_attach};
+
+static int fuzz_vhost_make(struct fuzz_rig *r)
+{
+	const struct virtio_net_config cfg = {.mac = {2},
+					      .mtu = FUZZ_NET_MTU,
+					      .n_pairs = FUZZ_VHOST_PAIRS,
+					      .tap = {-1, -1},
+					      .kernel = &fuzz_vhost,
+					      .ctx = r};
+
+	return virtio_net_create(eg_mem(r->g), &cfg, &r->net);
+}
+
 static void fuzz_rig_make(struct fuzz_rig *r, enum fuzz_kind kind)
 {
 	const struct virtio_rng_owner owner = {.now_ms = fuzz_now, .ctx = r};
@@ -207,6 +265,10 @@ static void fuzz_rig_make(struct fuzz_rig *r, enum fuzz_kind kind)
 		rc = fuzz_net_make(r);
 		r->dev = rc == 0 ? virtio_net_dev(r->net) : NULL;
 		break;
+	case FUZZ_VHOST:
+		rc = fuzz_vhost_make(r);
+		r->dev = rc == 0 ? virtio_net_dev(r->net) : NULL;
+		break;
 	case FUZZ_KINDS:
 		break;
 	}
@@ -246,7 +308,7 @@ static void fuzz_rig_work(struct fuzz_rig *r, unsigned ms)
 	if (r->fs && ms == 255) {
 		virtio_fs_fault(r->fs, "the file server says so");
 	}
-	if (r->net) {
+	if (r->kind == FUZZ_NET) {
 		fuzz_net_work(r, ms);
 	}
 	if (r->kind == FUZZ_BLK && ms == 255) { /* behind the device's back */
@@ -281,6 +343,10 @@ static void fuzz_rig_check(struct fuzz_rig *r)
 	fuzz_must(!(r->dev->active && !(status & VIRTIO_S_DRIVER_OK)), "active means DRIVER_OK");
 	fuzz_must(!(status & VIRTIO_S_NEEDS_RESET) || r->dev->n_faults > 0, "faults are counted");
 	fuzz_must(r->dev->n_faults == 0 || r->dev->last_fault, "a fault has a reason");
+	for (unsigned i = 0; i < FUZZ_VHOST_PAIRS; i++) {
+		fuzz_must(r->dev->active || !r->vhost_runs[i],
+			  "the kernel serves a device that runs");
+	}
 	if (r->blk) {
 		fuzz_disk_check(r);
 	}
@@ -309,6 +375,9 @@ static void fuzz_rig_drop(struct fuzz_rig *r)
 	vr_close_reset(&r->host);
 	fuzz_must(r->n_conns == 0, "all connections were closed");
 	fuzz_must(r->fs_started == 0, "the file server was stopped");
+	for (unsigned i = 0; i < FUZZ_VHOST_PAIRS; i++) {
+		fuzz_must(!r->vhost_runs[i], "the kernel was stopped");
+	}
 	eg_destroy(r->g);
 }
 

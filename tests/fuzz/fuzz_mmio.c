@@ -196,6 +196,7 @@ static const struct fuzz_known known[] = {
 	FUZZ_KNOWN("fs-up", "fs: up, the file server says so"),
 	FUZZ_KNOWN("blk-up", "blk: up"),
 	FUZZ_KNOWN("net-up", "net: up"),
+	FUZZ_KNOWN("vhost-up", "vhost: up"),
 	FUZZ_KNOWN("status-by-hand", "rng: up"),
 	FUZZ_REPAIRED("bad-layout", "console: down, queue layout is invalid", "console: up", 14,
 		      EG_LAYOUT_HONEST),
