@@ -189,7 +189,7 @@ has_leak() {
 	"${VOLT%/*}/probes/leaky" "$BATS_TEST_TMPDIR/leaks" sleep 1000 3>&- &
 	wait_for 5 has_leak $! # or else it couldn't be seen
 	for name in socket pipe memfd eventfd; do
-		ls -l "/proc/$!/fd" | grep -q "$name"
+		readlink "/proc/$!/fd"/* | grep -q "$name"
 	done
 	kill $!
 	leaky_volt create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null > "$BATS_TEST_TMPDIR/create.log" 2>&1
@@ -203,6 +203,54 @@ has_leak() {
 		n=$((n + 1))
 	done
 	[ "$n" -ge 5 ] # shim, vmm, fs, net, and the shim of exec
+	volt delete --force c1
+}
+
+# noting_library - a library that notes who begins with it in the file "begun"
+noting_library() {
+	cc -shared -fPIC -o "$BATS_TEST_TMPDIR/noting.so" -x c - <<- EOF
+		#include <fcntl.h>
+		#include <unistd.h>
+		extern char *program_invocation_short_name;
+		__attribute__((constructor)) static void note(void)
+		{
+			int fd = open("$BATS_TEST_TMPDIR/begun", O_WRONLY | O_CREAT | O_APPEND, 0600);
+			const char *p = program_invocation_short_name;
+			while (*p) (void)!write(fd, p++, 1);
+			(void)!write(fd, "\n", 1);
+			close(fd);
+		}
+	EOF
+}
+
+# preloading ARG... - the runtime, called with that library
+preloading() {
+	timeout -k 10 "$LIMIT" env LD_PRELOAD="$BATS_TEST_TMPDIR/noting.so" LD_LIBRARY_PATH="$BATS_TEST_TMPDIR" \
+		"$VOLT" --root "$VOLT_ROOT" "$@" < /dev/null > "$BATS_TEST_TMPDIR/create.log" 2>&1
+}
+
+@test "LD_PRELOAD and LD_LIBRARY_PATH of the caller are the command's: roles have neither, hooks what config.json says" {
+	noting_library
+	edit_config "$BATS_TEST_TMPDIR/b" '.hooks = {createRuntime: [
+			{path: "/bin/sh", args: ["with-env", "-c", $say], env: ["ONLY=this"]},
+			{path: "/bin/sh", args: ["without-env", "-c", "true"]}],
+		poststart: [{path: "/bin/sh", args: ["with-env", "-c", $say], env: ["ONLY=this"]}]}' \
+		--arg say "tr '\\0' '\\n' < /proc/self/environ >> $BATS_TEST_TMPDIR/hooks.env"
+	preloading create --bundle "$BATS_TEST_TMPDIR/b" c1
+	preloading start c1
+	preloading exec --detach c1 sleep 1000
+	cat "$BATS_TEST_TMPDIR/begun"
+	# each command, and the one hook that has its environment as other runtimes do
+	[ "$(sort "$BATS_TEST_TMPDIR/begun" | uniq -c | xargs)" = "3 volt-runc 1 without-env" ]
+	[ "$(grep -c ONLY=this "$BATS_TEST_TMPDIR/hooks.env")" -eq 2 ]
+	fails grep -q LD_ "$BATS_TEST_TMPDIR/hooks.env"
+	n=0
+	for pid in $(roles); do
+		[ -z "$(tr -d '\0' < "/proc/$pid/environ")" ]
+		n=$((n + 1))
+	done
+	[ "$n" -ge 5 ]
+	[ -z "$(volt exec c1 sh -c 'tr "\0" "\n" < /proc/1/environ | grep LD_')" ]
 	volt delete --force c1
 }
 
