@@ -444,6 +444,7 @@ $(BUILD)/tidy/%.ok: %.c .clang-tidy | $(BUILD)/gen/version.h $(SYSCALL_LISTS)
 .PHONY: lint
 lint: fmt-check tidy
 	$(Q)shellcheck $(SH_FILES)
+	$(Q)shellcheck -s bats $(wildcard tests/bats/*.bats tests/bats/*.bash)
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability \
 		--inline-suppr --suppressions-list=tests/cppcheck.supp -D_GNU_SOURCE -D__x86_64__ \
 		-Iruntime -I$(BUILD)/gen runtime guest-agent

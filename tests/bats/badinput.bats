@@ -71,25 +71,25 @@ nothing_left() {
 
 @test "each verb refuses unknown options, missing and surplus arguments" {
 	for verb in $VERBS; do
-		bad "$verb: unknown option '--nonsense'" $verb --nonsense c
-		bad "$verb: unknown option '--nonsense'" $verb --nonsense=1 c
-		bad "missing arguments" $verb
+		bad "$verb: unknown option '--nonsense'" "$verb" --nonsense c
+		bad "$verb: unknown option '--nonsense'" "$verb" --nonsense=1 c
+		bad "missing arguments" "$verb"
 	done
 	for verb in create start run state delete pause resume update events; do
-		bad "too many arguments" $verb c d
+		bad "too many arguments" "$verb" c d
 	done
 	bad "too many arguments" kill c TERM x
 	for verb in list features spec; do
-		bad "too many arguments" $verb c
-		bad "unknown option '--nonsense'" $verb --nonsense
+		bad "too many arguments" "$verb" c
+		bad "unknown option '--nonsense'" "$verb" --nonsense
 	done
 	bad "missing arguments" sandbox
 	bad "container does not exist" sandbox --show nobody
 	bad "'xml'" sandbox --show c --format xml
 	bad "'xml'" doctor --format xml
 	for verb in checkpoint restore; do
-		bad "not supported" $verb c
-		bad "not supported" $verb --help
+		bad "not supported" "$verb" c
+		bad "not supported" "$verb" --help
 	done
 	bad "flag needs an argument" create --bundle
 	bad "flag needs an argument" run --pid-file
@@ -111,9 +111,9 @@ nothing_left() {
 		esac
 		for id in "${ids[@]}"; do
 			case $verb in
-			create | run) bad "" $verb --bundle "$BUNDLE" "$id" ;;
-			delete) bad "" $verb "$id" ;;
-			*) bad "" $verb "$id" "${args[@]}" ;;
+			create | run) bad "" "$verb" --bundle "$BUNDLE" "$id" ;;
+			delete) bad "" "$verb" "$id" ;;
+			*) bad "" "$verb" "$id" "${args[@]}" ;;
 			esac
 		done
 	done
@@ -124,7 +124,7 @@ nothing_left() {
 	for verb in $MISSING_ID; do
 		args=()
 		[ "$verb" != exec ] || args=(true)
-		bad "container does not exist" $verb nobody "${args[@]}"
+		bad "container does not exist" "$verb" nobody "${args[@]}"
 	done
 	# but this is how callers make sure
 	volt delete --force nobody

@@ -139,6 +139,7 @@ state_all() {
 
 # Calls that were given up fill the backlog of its socket.
 @test "a vmm that is stopped holds up no verb for long, and its container can be killed" {
+	# shellcheck disable=SC2034 # helpers.bash reads it
 	local LIMIT=60 # of what would hang
 	make_bundle "$BATS_TEST_TMPDIR/b2" sleep 1000
 	create "$BATS_TEST_TMPDIR/b" c1

@@ -208,6 +208,7 @@ no_process() {
 	make_bundle "$BATS_TEST_TMPDIR/m" sleep 1000
 	create "$BATS_TEST_TMPDIR/m" m1
 	volt start m1
+	# shellcheck disable=SC2034 # helpers.bash reads it
 	LIMIT=600
 	for i in $(seq 50); do
 		{

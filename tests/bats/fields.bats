@@ -55,7 +55,8 @@ teardown() {
 		edit_config "$BATS_TEST_TMPDIR/b" "$field"
 		say_run volt create --bundle "$BATS_TEST_TMPDIR/b" c1 < /dev/null
 		[ "$status" -eq 1 ]
-		name=$(echo "$field" | sed 's/^[.a-z]*\.\([a-zA-Z]*\) = .*/\1/')
+		name=${field%% = *}
+		name=${name##*.}
 		[[ "$output" == *"$name"* ]]
 		[ -z "$(volt list -q)" ]
 		cp "$BATS_TEST_TMPDIR/keep" "$BATS_TEST_TMPDIR/b/config.json"

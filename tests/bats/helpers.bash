@@ -28,6 +28,7 @@ pod() {
 # say_run COMMAND... - like bats' run, and prints command, status and output for the log
 say_run() {
 	run "$@"
+	# shellcheck disable=SC2154 # run sets them
 	printf '$ %s\n-> %s\n%s\n' "$*" "$status" "$output"
 }
 
@@ -188,12 +189,17 @@ setup_common() {
 	inventory > "$BATS_TEST_TMPDIR/inventory.before"
 }
 
+# delete_all - the containers of this test
+delete_all() {
+	local dir
+	for dir in "$VOLT_ROOT"/*; do
+		[ ! -d "$dir" ] || volt delete --force "${dir##*/}" || true
+	done
+}
+
 # What a test forgot is removed; what the runtime forgot is a failure.
 teardown_common() {
-	local id
-	for id in $(ls "$VOLT_ROOT" 2>/dev/null); do
-		volt delete --force "$id" || true
-	done
+	delete_all
 	if [ -e "$BATS_TEST_TMPDIR/podman.used" ]; then
 		podman --runtime "$VOLT" rm --all --force --time 0 >/dev/null 2>&1 || true
 	fi

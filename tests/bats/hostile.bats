@@ -27,10 +27,8 @@ setup() {
 }
 
 teardown() {
-	local id loop
-	for id in $(ls "$VOLT_ROOT"); do
-		volt delete --force "$id" || true
-	done
+	local loop
+	delete_all
 	no_traces
 	wipe_namespaces
 	for loop in $(losetup -nO NAME); do

@@ -116,7 +116,7 @@ guest() {
 	caps=$((16#$(awk '/CapEff/ {print $2}' "/proc/$(role_pid fs c1)/status")))
 	[ $((caps & (1 << 27 | 1 << 21 | 1 << 12 | 1 << 19))) -eq 0 ]
 	[ -z "$(ls -A "/proc/$(role_pid vmm c1)/root/")" ]
-	[ "$(ls "/proc/$(role_pid fs c1)/root/" | tr '\n' ' ')" = "mounts rootfs " ]
+	[ "$(cd "/proc/$(role_pid fs c1)/root/" && echo *)" = "mounts rootfs" ]
 	[ "$(wc -l < "/proc/$(role_pid vmm c1)/mountinfo")" -eq 1 ]
 	volt delete --force c1
 }

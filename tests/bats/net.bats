@@ -31,10 +31,7 @@ setup() {
 teardown() {
 	[ -z "$SERVER" ] || kill "$SERVER" || true
 	# The runtime's own traces go before the namespaces that would take them along.
-	local id
-	for id in $(ls "$VOLT_ROOT" 2>/dev/null); do
-		volt delete --force "$id" || true
-	done
+	delete_all
 	no_traces
 	wipe_namespaces
 	teardown_common
@@ -396,7 +393,7 @@ threads_of() {
 
 # disk N - a loop device as the guest's /dev/vN
 disk() {
-	local image=$BATS_TEST_TMPDIR/image$1 loop
+	local image=$BATS_TEST_TMPDIR/image$1
 	[ -e "/dev/loop$1" ] || mknod "/dev/loop$1" b 7 "$1"
 	truncate -s 1M "$image"
 	echo "disk $1" | dd of="$image" conv=notrunc 2> /dev/null

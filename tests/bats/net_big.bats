@@ -19,6 +19,7 @@ else
 	BYTES=1073741824 CONNS=10000 STEP=1
 fi
 BYTES=${NET_BIG_BYTES:-$BYTES} CONNS=${NET_BIG_CONNS:-$CONNS} STEP=${NET_BIG_STEP:-$STEP}
+# shellcheck disable=SC2034 # helpers.bash reads it
 LIMIT=7200 # exec runs for as long as what it runs
 
 setup() {
@@ -37,20 +38,6 @@ teardown() {
 	done
 	rm -f /run/netns/*
 	teardown_common
-}
-
-# cable [MTU] - a namespace n1 with eth0 = 10.9.1.2 and fd09:1::2; .1 is the host's
-cable() {
-	local mtu=${1:-1500}
-	ip netns add n1
-	ip link add host1 mtu "$mtu" type veth peer name eth0 netns n1 mtu "$mtu"
-	ip addr add 10.9.1.1/24 dev host1
-	ip addr add fd09:1::1/64 dev host1 nodad
-	ip link set host1 up
-	ip -n n1 link set lo up
-	ip -n n1 addr add 10.9.1.2/24 dev eth0
-	ip -n n1 addr add fd09:1::2/64 dev eth0 nodad
-	ip -n n1 link set eth0 up
 }
 
 # start_server [JQ-FILTER] - in the VM c1 and on the host
@@ -111,15 +98,14 @@ much_of_everything() {
 }
 
 @test "long transfers, thousands of connections, datagrams of all sizes" {
-	cable
+	cable n1 1
 	start_server
 	much_of_everything
 }
 
 @test "the same with vhost-net" {
-	modprobe vhost_net
-	[ -e /dev/vhost-net ] || mknod /dev/vhost-net c 10 238
-	cable
+	vhost_device on
+	cable n1 1
 	start_server '.annotations["dev.volt.net.vhost"] = "on"'
 	much_of_everything
 }

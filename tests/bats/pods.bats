@@ -13,10 +13,7 @@ setup() {
 }
 
 teardown() {
-	local id
-	for id in $(ls "$VOLT_ROOT" 2>/dev/null); do
-		volt delete --force "$id" || true
-	done
+	delete_all
 	ip netns delete pod
 	rm -f /run/netns/*
 	teardown_common

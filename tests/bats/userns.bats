@@ -65,7 +65,7 @@ teardown() {
 	edit_config "$BATS_TEST_TMPDIR/b" '.linux.namespaces += [{type: "user"}]'
 	say_run volt run --bundle "$BATS_TEST_TMPDIR/b" c1
 	[ "$status" -eq 0 ]
-	[ "$(echo $output)" = "0 0 1" ]
+	[ "$(xargs <<< "$output")" = "0 0 1" ]
 }
 
 @test "a user namespace by path has that namespace's mappings" {
