@@ -5,7 +5,7 @@
  *   storm fork     processes, until there are no more; prints how many
  *   storm hog      memory, until it is killed
  *   storm files D  open files beneath D, in several processes, until there are no more; prints how many
- *   storm ticks N  timer interrupts, N of them
+ *   storm ticks N P  timer interrupts, N of them in each of P processes at once
  *   storm log N    lines of the kernel's log, N of them
  *
  * Runs in a container.
@@ -97,7 +97,7 @@ static int storm_files(const char *dir)
 	return 0;
 }
 
-static int storm_ticks(uint64_t want)
+static int ticks(uint64_t want)
 {
 	const struct itimerspec every = {{0, 20000}, {0, 20000}};
 	int fd = timerfd_create(CLOCK_MONOTONIC, 0);
@@ -112,6 +112,24 @@ static int storm_ticks(uint64_t want)
 		}
 	}
 	return 0;
+}
+
+static int storm_ticks(uint64_t want, int n_procs)
+{
+	int failed = 0;
+
+	for (int i = 0; i < n_procs; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			_exit(ticks(want));
+		}
+		failed += pid < 0;
+	}
+	for (int status; wait(&status) > 0;) {
+		failed += status != 0;
+	}
+	return failed > 0;
 }
 
 static int storm_log(long want)
@@ -150,7 +168,7 @@ int main(int argc, char **argv)
 		return storm_files(arg);
 	}
 	if (strcmp(what, "ticks") == 0) {
-		return storm_ticks(strtoull(arg, NULL, 10));
+		return storm_ticks(strtoull(arg, NULL, 10), argc > 3 ? atoi(argv[3]) : 1);
 	}
 	if (strcmp(what, "log") == 0) {
 		return storm_log(atol(arg));
