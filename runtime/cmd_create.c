@@ -150,7 +150,7 @@ int cmd_run(const struct globals *g, int argc, char **argv, struct vr_err *err)
 	if (args.detach) {
 		return 0;
 	}
-	rc = foreground_wait(shim, vr_take_fd(&master), false);
+	rc = foreground_wait(args.launch.id, shim, vr_take_fd(&master));
 	report_reason(g, args.launch.id);
 	if (!args.keep) {
 		/* The exit code is the answer; what can't be removed stays visible in `list`. */

@@ -316,5 +316,5 @@ int exec_run(const struct globals *g, const struct exec_opts *o, struct vr_err *
 		vr_close_reset(&s.master);
 		return rc;
 	}
-	return o->detach ? 0 : foreground_wait(s.shim, s.master, true);
+	return o->detach ? 0 : foreground_wait_caged(s.shim, s.master);
 }

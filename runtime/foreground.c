@@ -2,8 +2,9 @@
 /*
  * foreground.c - stand in for a process of a container until it ends; see foreground.h
  *
- * Up to foreground_wait() a handler passes signals on; from then on they are
- * blocked and read from a descriptor, beside the terminals.
+ * At first a handler passes signals on; while we wait they are blocked and read from a
+ * descriptor, beside the terminals. What the guest prints is touched by a process without
+ * powers only: ourselves, when nothing comes afterwards, or else a child.
  */
 #include "foreground.h"
 
@@ -13,7 +14,10 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdnoreturn.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -23,6 +27,7 @@
 #include "base/cleanup.h"
 #include "base/fdio.h"
 #include "base/log.h"
+#include "proctitle.h"
 #include "sandbox/fds.h"
 #include "sandbox/sandbox.h"
 
@@ -85,14 +90,27 @@ struct half {
 	uint8_t buf[RELAY_BYTES];
 };
 
+/**
+ * struct relay - between two terminals, and who waits for the shim
+ * @shim:     our child; 0: our parent's, for we are the one that relays in its place
+ * @status:   wait status; valid once @ended
+ * @child:    relays in our place; 0: nobody does
+ * @end_fd:   -1, or a pipe: it hangs up when the shim has ended
+ * @alive_fd: -1, or its other end, which is closed to say so
+ * @terminal: there is one, whoever has it
+ */
 struct relay {
 	pid_t shim;
-	int status; /* wait status; valid once @ended */
+	int status;
 	bool ended;
+	pid_t child;
+	int end_fd;
+	int alive_fd;
 	int sigfd;
 	int master;
 	struct half in;
 	struct half out;
+	bool terminal;
 	bool raw;
 	struct termios saved;
 };
@@ -128,13 +146,30 @@ static void half_write(struct half *h)
 	}
 }
 
-static void reap(struct relay *r)
+/* A relay that didn't end by itself was ended by its filter, or never got into its cage. */
+static void reap_child(struct relay *r)
 {
-	if (!r->ended && waitpid(r->shim, &r->status, WNOHANG) != 0) {
-		r->ended = true; /* an error, too: there is nothing left to wait for */
+	int status = 0;
+
+	if (r->child <= 0 || waitpid(r->child, &status, WNOHANG) == 0) {
+		return;
+	}
+	r->child = 0;
+	if (status != 0 && !r->ended) {
+		vr_error("the relay of the container's terminal ended before it");
+		(void)kill(r->shim, SIGKILL); /* not reaped: it is it */
 	}
 }
 
+static void reap(struct relay *r)
+{
+	if (r->shim > 0 && !r->ended && waitpid(r->shim, &r->status, WNOHANG) != 0) {
+		r->ended = true; /* an error, too: there is nothing left to wait for */
+	}
+	reap_child(r);
+}
+
+/* The shim learns a new size of the terminal from the kernel. */
 static void take_signals(struct relay *r)
 {
 	struct signalfd_siginfo si;
@@ -142,19 +177,28 @@ static void take_signals(struct relay *r)
 	while (read(r->sigfd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		if (si.ssi_signo == SIGCHLD) {
 			reap(r);
-		} else if (si.ssi_signo == SIGWINCH && r->master >= 0) {
-			foreground_size(r->master);
-		} else if (!r->ended) {
+		} else if (si.ssi_signo == SIGWINCH && r->terminal) {
+			foreground_size(r->master); /* without it nothing happens */
+		} else if (r->shim > 0 && !r->ended) {
 			(void)kill(r->shim, (int)si.ssi_signo); /* not reaped: it is it */
 		}
 	}
 }
 
-static void relay_start(struct relay *r)
+/* @master: taken over, or -1 */
+static void relay_start(struct relay *r, pid_t shim, int master)
 {
 	struct termios t;
 	sigset_t set;
 
+	*r = (struct relay){.shim = shim,
+			    .status = W_EXITCODE(1, 0),
+			    .end_fd = -1,
+			    .alive_fd = -1,
+			    .terminal = master >= 0,
+			    .master = master,
+			    .in = {.from = master >= 0 ? 0 : -1, .to = master},
+			    .out = {.from = master, .to = 1}};
 	(void)sigemptyset(&set); /* none of these three can fail */
 	for (int signo = 1; signo < NSIG; signo++) {
 		if (passed_on(signo) || signo == SIGCHLD) {
@@ -183,12 +227,13 @@ static short events_of(const struct half *h)
 /* Return: false when the terminal is at its end. */
 static bool relay_step(struct relay *r, int timeout_ms)
 {
-	struct pollfd p[4] = {
+	struct pollfd p[5] = {
 		{.fd = r->sigfd, .events = POLLIN},
 		{.fd = events_of(&r->in) ? r->in.from : -1, .events = POLLIN},
 		{.fd = r->master,
 		 .events = (short)(events_of(&r->out) | (r->in.len > 0 ? POLLOUT : 0))},
 		{.fd = r->out.len > 0 ? r->out.to : -1, .events = POLLOUT},
+		{.fd = r->ended ? -1 : r->end_fd},
 	};
 	int rc = poll(p, VR_ARRAY_SIZE(p), timeout_ms);
 
@@ -200,6 +245,9 @@ static bool relay_step(struct relay *r, int timeout_ms)
 	}
 	if (p[0].revents) {
 		take_signals(r);
+	}
+	if (p[4].revents) {
+		r->ended = true;
 	}
 	if (p[1].revents) {
 		(void)half_read(&r->in); /* its end ends nothing else */
@@ -214,6 +262,35 @@ static bool relay_step(struct relay *r, int timeout_ms)
 		return half_read(&r->out);
 	}
 	return true;
+}
+
+static void relay_until_end(struct relay *r)
+{
+	reap(r);
+	while (!r->ended && r->sigfd >= 0) {
+		if (!relay_step(r, -1)) { /* the terminal hung up: its process will end */
+			vr_close_reset(&r->master);
+			r->in.from = -1;
+		}
+	}
+	while (r->shim > 0 && !r->ended && waitpid(r->shim, &r->status, 0) < 0 && errno == EINTR) {
+	}
+	while (r->master >= 0 && relay_step(r, DRAIN_TIMEOUT_MS)) {
+	}
+	vr_close_reset(&r->master);
+}
+
+/* Return: the shim's exit code as a shell would show it */
+static int relay_finish(struct relay *r)
+{
+	vr_close_reset(&r->alive_fd); /* the child relays what is left, and ends */
+	while (r->child > 0 && waitpid(r->child, NULL, 0) < 0 && errno == EINTR) {
+	}
+	vr_close_reset(&r->sigfd);
+	if (r->raw) {
+		(void)tcsetattr(0, TCSADRAIN, &r->saved); /* our terminal may be gone */
+	}
+	return WIFEXITED(r->status) ? WEXITSTATUS(r->status) : 128 + WTERMSIG(r->status);
 }
 
 /*
@@ -231,14 +308,16 @@ static void release_streams(void)
 
 /*
  * The guest's output passes through us, into the caller's terminal. Whatever goes wrong there
- * shall have nothing of the caller's rights.
+ * shall have nothing of the caller's rights, and of its secrets.
  */
 static int give_up_powers(const struct relay *r)
 {
-	const int keep[] = {r->sigfd, r->master, vr_log_fd()};
+	const int keep[] = {r->sigfd, r->master, r->end_fd, vr_log_fd()};
 	struct vr_err err = VR_ERR_INIT;
-	int rc = sbx_close_fds(keep, VR_ARRAY_SIZE(keep));
+	int rc;
 
+	proctitle_forget_environment();
+	rc = sbx_close_fds(keep, VR_ARRAY_SIZE(keep));
 	if (rc < 0) {
 		(void)vr_err_sys(&err, rc, "close foreign file descriptors");
 	} else {
@@ -250,34 +329,76 @@ static int give_up_powers(const struct relay *r)
 	return rc;
 }
 
-int foreground_wait(pid_t shim, int master, bool last)
+/* The child: its signals are blocked, the terminal is in raw mode already. */
+static noreturn void relay_main(struct relay *r, const char *id, pid_t parent, int end_fd)
+{
+	vr_log_set_role("relay");
+	proctitle_set("volt-relay", id);
+	r->shim = 0;
+	r->end_fd = end_fd;
+	/* Without the parent nobody would end us while the container lives. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent ||
+	    give_up_powers(r) < 0) {
+		_exit(1);
+	}
+	foreground_size(r->master); /* what changed meanwhile */
+	relay_until_end(r);
+	_exit(0);
+}
+
+/* From now on a child has the terminal, and we have nothing to do with it. */
+static int relay_fork(struct relay *r, const char *id)
+{
+	pid_t parent = getpid();
+	int pair[2];
+
+	if (pipe2(pair, O_CLOEXEC) < 0) {
+		return -errno;
+	}
+	r->child = fork();
+	if (r->child == 0) {
+		(void)close(pair[1]); /* or we would never see its end */
+		relay_main(r, id, parent, pair[0]);
+	}
+	(void)close(pair[0]); /* the child's */
+	r->alive_fd = pair[1];
+	vr_close_reset(&r->master);
+	r->in.from = -1;
+	r->out.from = -1;
+	return r->child < 0 ? -EAGAIN : 0; /* fork()'s, or as good */
+}
+
+int foreground_wait(const char *id, pid_t shim, int master)
+{
+	static struct relay r; /* large */
+	int rc;
+
+	if (master < 0) {
+		release_streams();
+	}
+	relay_start(&r, shim, master);
+	if (master >= 0) {
+		rc = relay_fork(&r, id);
+		if (rc < 0) {
+			vr_error("start the relay of the container's terminal: %s", strerror(-rc));
+			(void)kill(shim, SIGKILL); /* not reaped: it is it */
+		}
+	}
+	relay_until_end(&r);
+	return relay_finish(&r);
+}
+
+int foreground_wait_caged(pid_t shim, int master)
 {
 	static struct relay r; /* large */
 
 	if (master < 0) {
 		release_streams();
 	}
-	r = (struct relay){.shim = shim, .status = W_EXITCODE(1, 0), .master = master, .sigfd = -1};
-	r.in = (struct half){.from = master >= 0 ? 0 : -1, .to = master};
-	r.out = (struct half){.from = master, .to = 1};
-	relay_start(&r);
-	if (last && give_up_powers(&r) < 0) {
+	relay_start(&r, shim, master);
+	if (give_up_powers(&r) < 0) {
 		(void)kill(shim, SIGKILL); /* not reaped: it is it */
 	}
-	reap(&r);
-	while (!r.ended && r.sigfd >= 0) {
-		if (!relay_step(&r, -1)) { /* the terminal hung up: its process will end */
-			vr_close_reset(&r.master);
-		}
-	}
-	while (!r.ended && waitpid(shim, &r.status, 0) < 0 && errno == EINTR) {
-	}
-	while (r.master >= 0 && relay_step(&r, DRAIN_TIMEOUT_MS)) {
-	}
-	vr_close_reset(&r.master);
-	vr_close_reset(&r.sigfd);
-	if (r.raw) {
-		(void)tcsetattr(0, TCSADRAIN, &r.saved); /* our terminal may be gone */
-	}
-	return WIFEXITED(r.status) ? WEXITSTATUS(r.status) : 128 + WTERMSIG(r.status);
+	relay_until_end(&r);
+	return relay_finish(&r);
 }

@@ -12,10 +12,9 @@
 #ifndef VOLT_FOREGROUND_H
 #define VOLT_FOREGROUND_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
-/** foreground_signals() - from now on pass signals to @shim; also before foreground_wait() */
+/** foreground_signals() - from now on pass signals to @shim; also before it is waited for */
 void foreground_signals(pid_t shim);
 
 /** foreground_size() - give the terminal @master the size of ours, if we have one */
@@ -23,11 +22,21 @@ void foreground_size(int master);
 
 /**
  * foreground_wait() - until the shim, a child, has ended
+ * @id:     of the container
  * @master: of the container's terminal, or -1; owned
- * @last:   nothing comes afterwards but exit: give up all powers that waiting doesn't take
+ *
+ * A child relays the terminal, and has no powers; we keep ours, and touch nothing that the
+ * guest can write. Should the child be ended (by its filter, that is), the shim is killed.
  *
  * Return: its exit code as a shell would show it.
  */
-int foreground_wait(pid_t shim, int master, bool last);
+int foreground_wait(const char *id, pid_t shim, int master);
+
+/**
+ * foreground_wait_caged() - the same for who has nothing left to do but to exit
+ *
+ * Gives up all powers that waiting and relaying don't take; so it takes no second process.
+ */
+int foreground_wait_caged(pid_t shim, int master);
 
 #endif /* VOLT_FOREGROUND_H */

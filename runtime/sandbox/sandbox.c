@@ -404,7 +404,7 @@ int sbx_stage_proxy_final(pid_t shim, struct vr_err *err)
 	if (ret < 0) {
 		return ret;
 	}
-	sbx_seccomp_child(shim);
+	sbx_seccomp_child(shim > 0 ? shim : getpid());
 	ret = prepare_filter(SBX_ROLE_PROXY, err);
 	if (ret < 0) {
 		return ret;
@@ -413,7 +413,7 @@ int sbx_stage_proxy_final(pid_t shim, struct vr_err *err)
 	if (ret < 0) {
 		return ret;
 	}
-	ret = restrict_paths(NULL, 0, LANDLOCK_NO_SCOPES, err);
+	ret = restrict_paths(NULL, 0, shim > 0 ? LANDLOCK_NO_SCOPES : LL_ABI_MAX, err);
 	if (ret < 0) {
 		return ret;
 	}

@@ -12,7 +12,7 @@
  *         -> all of them made: sbx_stage_vmm_started
  *   fs    sbx_fs_tree_build (tree.h) -> sbx_stage_fs_final
  *   net   network namespace (its own business) -> sbx_stage_net_final
- *   proxy (a foreground exec) sbx_stage_proxy_final
+ *   proxy (a foreground exec, the relay of a foreground run) sbx_stage_proxy_final
  *
  * A failing stage leaves the process somewhere in between: it must end. There is
  * no way back and no way to go on without a stage; only the absence of Landlock
@@ -174,15 +174,16 @@ int sbx_stage_net_final(const struct sbx_user *user, struct vr_err *err)
 int sbx_stage_shim_final(struct vr_err *err) __attribute__((warn_unused_result));
 
 /**
- * sbx_stage_proxy_final() - a foreground `exec` whose process runs
- * @shim: its child, which it waits for and passes signals on to
+ * sbx_stage_proxy_final() - a foreground `exec` whose process runs, or the relay of a `run`
+ * @shim: its child, which it waits for and passes signals on to; 0: its parent does that, and
+ *        it may signal itself only
  *
  * When:    all it needs is open, signals are blocked and come by descriptor.
  * Should:  drop all capabilities, set no_new_privs and limits; Landlock that allows
- *          nothing, but without its scopes, or the shim could not be signalled; the filter
+ *          nothing, with a shim without its scopes, or that could not be signalled; the filter
  *          of SBX_ROLE_PROXY.
  * After:   it moves bytes between two terminals, signals its shim, and can end.
- *          test_escape, test_shim
+ *          test_escape, test_sbx_stages, test_shim
  *
  * Return: 0 or a negative errno value.
  */

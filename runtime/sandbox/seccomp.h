@@ -34,7 +34,7 @@ enum sbx_role {
 	SBX_ROLE_VCPU,
 	SBX_ROLE_FS,
 	SBX_ROLE_NET,
-	SBX_ROLE_PROXY, /* a foreground `exec` once its process runs */
+	SBX_ROLE_PROXY, /* a foreground `exec` once its process runs; the relay of a `run` */
 	SBX_ROLE_COUNT,
 };
 
@@ -43,7 +43,7 @@ const char *sbx_role_name(enum sbx_role role);
 
 /**
  * sbx_seccomp_child() - the one process that SBX_ROLE_PROXY may signal, to be told before its filter is prepared
- * @pid: a child not reaped yet, or nobody knows who that is
+ * @pid: a child not reaped yet, or nobody knows who that is; or ourselves
  */
 void sbx_seccomp_child(pid_t pid);
 

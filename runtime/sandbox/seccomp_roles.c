@@ -271,7 +271,7 @@ static const struct sbx_rule net[] = {
 	NET_IOCTL(TUNSETOFFLOAD),    /* the same */
 };
 
-/* ---- proxy: a foreground `exec` that stands in for its process; nothing but the relay ---- */
+/* ---- proxy: what stands in for a process in the foreground; nothing but the relay ---- */
 
 static const struct sbx_rule proxy[] = {
 	SYS(poll),	   /* the terminals, and signals */

@@ -62,6 +62,15 @@ evil_create() {
 		wait_for 20 no_roles
 		[ ! -e "$VOLT_ROOT/c1" ]
 	done
+	# so does the process that a terminal's output passes through, and run removes the container all the same
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.terminal = true'
+	export VOLT_EVIL=proxy VOLT_EVIL_OUT=$BATS_TEST_TMPDIR/tried
+	say_run timeout -k 10 "$LIMIT" script -qec "$EVIL --root $VOLT_ROOT run --bundle $BATS_TEST_TMPDIR/b c1" /dev/null < /dev/null
+	[ "$status" -eq 137 ]
+	[[ $output == *"the relay of the container's terminal ended before it"* ]]
+	[ "$(cat "$BATS_TEST_TMPDIR/tried")" = "proxy ended" ]
+	wait_for 20 no_roles
+	[ ! -e "$VOLT_ROOT/c1" ]
 }
 
 @test "the product has no trace of the hooks" {

@@ -102,7 +102,7 @@ logs_have() {
 
 # roles - pids of all processes of ours
 roles() {
-	pgrep -f '^volt-(shim|vmm|fs|net): ' || true
+	pgrep -f '^volt-(shim|vmm|fs|net|relay): ' || true
 }
 
 # role_pid ROLE ID

@@ -30,8 +30,9 @@ args() {
 
 @test "run in the foreground: a terminal with the caller's size, exit code through" {
 	args 'tty; stty size; test -t 0 && test -t 1 && test -t 2; exit $((40 + $?))'
-	say_run in_terminal 40 100 "$(run_c1)" < /dev/null
+	say_run in_terminal 40 100 "stty -g > $BATS_TEST_TMPDIR/before; $(run_c1); status=\$?; stty -g > $BATS_TEST_TMPDIR/after; exit \$status" < /dev/null
 	[ "$status" -eq 40 ]
+	cmp "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after" # it was raw meanwhile
 	[[ "$output" == *"/dev/"* ]]
 	[[ "$output" == *"40 100"* ]]
 }

@@ -433,6 +433,45 @@ static void shim_has_no_power_and_can_be_looked_at(void **state)
 	subject_end(&s);
 }
 
+/* ---- proxy ---- */
+
+/* Landlock's last version without scopes: they would keep it from signalling its shim. */
+#define NO_SCOPES 5
+
+static int proxy_status(void *arg)
+{
+	pid_t shim = *(const pid_t *)arg;
+	int abi = sbx_landlock_abi(SBX_LANDLOCK_ANY);
+
+	STAGE(sbx_stage_proxy_final(shim, &err));
+	CHECK(sbx_status()->landlock_abi == (shim > 0 ? VR_MIN(abi, NO_SCOPES) : abi));
+	return 0;
+}
+
+static int relay_signals(void *arg)
+{
+	pid_t whom = *(const pid_t *)arg;
+
+	STAGE(sbx_stage_proxy_final(0, &err));
+	return kill(whom > 0 ? whom : getpid(), whom > 0 ? 0 : SIGKILL);
+}
+
+static void proxy_without_a_shim_signals_itself_only(void **state)
+{
+	pid_t us = getpid();
+	pid_t itself = 0;
+	int status;
+
+	(void)state;
+	require_root();
+	assert_child_ok(proxy_status, &us);
+	assert_child_ok(proxy_status, &itself);
+	status = child_run(relay_signals, &itself);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	require_seccomp();
+	assert_sigsys(child_run(relay_signals, &us));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -447,6 +486,7 @@ int main(void)
 		cmocka_unit_test(stages_refuse_several_threads),
 		cmocka_unit_test(stages_fail_with_words),
 		cmocka_unit_test(shim_has_no_power_and_can_be_looked_at),
+		cmocka_unit_test(proxy_without_a_shim_signals_itself_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,10 +6,12 @@
  */
 #include "cm.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -18,9 +20,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "console.h"
 #include "foreground.h"
 #include "roles.h"
+#include "sandbox/seccomp.h"
 
 struct world {
 	struct console console;
@@ -265,9 +269,17 @@ static void a_flood_of_reasons_is_cut(void **state)
 
 /* ---- the foreground; a child plays the shim ---- */
 
+/* As `run` waits, and `exec`. */
+static int wait_in_run(pid_t shim, int master)
+{
+	return foreground_wait("c1", shim, master);
+}
+
+static int (*const waiters[])(pid_t, int) = {wait_in_run, foreground_wait_caged};
+
 /* Our stdin and stdout are pipes here. Return: what came out, cut to @cap. */
-static size_t foreground_run(void (*shim)(int slave), bool tty, const char *in, char *out,
-			     size_t cap, int *out_status)
+static size_t foreground_run(int (*waiter)(pid_t, int), void (*shim)(int slave), bool tty,
+			     const char *in, char *out, size_t cap, int *out_status)
 {
 	int to[2], from[2];
 	struct vr_err err = VR_ERR_INIT;
@@ -307,8 +319,8 @@ static size_t foreground_run(void (*shim)(int slave), bool tty, const char *in, 
 		close(ready[0]);
 		foreground_signals(child);
 		close(ready[1]);
-		/* As `exec` does, in its cage; there a sanitizer can't look for leaks at exit. */
-		_exit(foreground_wait(child, c.master, true));
+		/* `exec` is in its cage then; there a sanitizer can't look for leaks at exit. */
+		_exit(waiter(child, c.master));
 	}
 	close(to[0]);
 	close(from[1]);
@@ -346,10 +358,13 @@ static void the_terminal_is_relayed_both_ways(void **state)
 	size_t n;
 
 	(void)state;
-	n = foreground_run(echo_five, true, "ab\003cd", out, sizeof(out), &status);
-	assert_int_equal(WEXITSTATUS(status), 5);
-	assert_int_equal(n, 7);
-	assert_memory_equal(out, "<ab\003cd>", 7); /* raw: nothing is interpreted */
+	for (size_t i = 0; i < VR_ARRAY_SIZE(waiters); i++) {
+		n = foreground_run(waiters[i], echo_five, true, "ab\003cd", out, sizeof(out),
+				   &status);
+		assert_int_equal(WEXITSTATUS(status), 5);
+		assert_int_equal(n, 7);
+		assert_memory_equal(out, "<ab\003cd>", 7); /* raw: nothing is interpreted */
+	}
 }
 
 static void flood(int slave)
@@ -375,8 +390,12 @@ static void the_last_output_is_not_lost(void **state)
 	int status;
 
 	(void)state;
-	assert_int_equal(foreground_run(flood, true, "", out, sizeof(out), &status), 300000);
-	assert_int_equal(WEXITSTATUS(status), 5);
+	for (size_t i = 0; i < VR_ARRAY_SIZE(waiters); i++) {
+		assert_int_equal(
+			foreground_run(waiters[i], flood, true, "", out, sizeof(out), &status),
+			300000);
+		assert_int_equal(WEXITSTATUS(status), 5);
+	}
 }
 
 static void kill_parent(int slave)
@@ -392,8 +411,179 @@ static void signals_reach_the_shim(void **state)
 	int status;
 
 	(void)state;
-	assert_int_equal(foreground_run(kill_parent, false, "", out, sizeof(out), &status), 0);
-	assert_int_equal(WEXITSTATUS(status), 128 + SIGTERM);
+	for (size_t i = 0; i < VR_ARRAY_SIZE(waiters); i++) {
+		for (unsigned tty = 0; tty <= 1; tty++) {
+			assert_int_equal(foreground_run(waiters[i], kill_parent, tty, "", out,
+							sizeof(out), &status),
+					 0);
+			assert_int_equal(WEXITSTATUS(status), 128 + SIGTERM);
+		}
+	}
+}
+
+/* ---- the relay of a `run`, as its shim sees it ---- */
+
+/* Of a file in /proc/PID. Return: bytes read, cut to @cap - 1 */
+static size_t read_proc(pid_t pid, const char *file, char *out, size_t cap)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, out, cap - 1);
+	(void)close(fd);
+	out[n < 0 ? 0 : n] = '\0';
+	return n < 0 ? 0 : (size_t)n;
+}
+
+/* Return: -1 when there is no such line */
+static long status_value(pid_t pid, const char *key, int base)
+{
+	char text[4096], *at;
+
+	(void)read_proc(pid, "status", text, sizeof(text));
+	at = strstr(text, key);
+	return at ? strtol(at + strlen(key), NULL, base) : -1;
+}
+
+static pid_t caged_child(pid_t parent)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+	pid_t found = 0;
+
+	while (proc && found == 0 && (e = readdir(proc)) != NULL) {
+		pid_t pid = (pid_t)atoi(e->d_name);
+
+		if (pid > 0 && pid != getpid() && status_value(pid, "\nPPid:", 10) == parent &&
+		    status_value(pid, "\nNoNewPrivs:", 10) == 1) {
+			found = pid;
+		}
+	}
+	(void)closedir(proc);
+	return found;
+}
+
+/* Both wait for it. The last thing that it gives up is what the filter takes, if there are any here. */
+static pid_t find_relay(void)
+{
+	for (unsigned i = 0; i < 1000; i++) {
+		pid_t pid = caged_child(getppid());
+
+		if (pid > 0 &&
+		    (!sbx_seccomp_enforced() || status_value(pid, "\nSeccomp:", 10) == 2)) {
+			return pid;
+		}
+		(void)poll(NULL, 0, 10);
+	}
+	_exit(97);
+}
+
+static bool has_fd(pid_t pid, const char *link)
+{
+	char path[64], is[64];
+	bool found = false;
+
+	for (int fd = 0; fd < 64 && !found; fd++) {
+		ssize_t n;
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
+		n = readlink(path, is, sizeof(is));
+		found = n == (ssize_t)strlen(link) && memcmp(is, link, (size_t)n) == 0;
+	}
+	return found;
+}
+
+static void look_at_the_relay(int slave)
+{
+	static const char *const sets[] = {"\nCapPrm:", "\nCapEff:", "\nCapBnd:", "\nCapInh:"};
+	pid_t relay = find_relay();
+	char env[4096];
+	size_t n = read_proc(relay, "environ", env, sizeof(env));
+
+	(void)slave;
+	for (size_t i = 0; i < VR_ARRAY_SIZE(sets); i++) {
+		if (status_value(relay, sets[i], 16) != 0) {
+			_exit(90);
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (env[i] != '\0') {
+			_exit(91);
+		}
+	}
+	/* It has the terminal's other end, and who waits doesn't. */
+	if (!has_fd(relay, "/dev/ptmx") && !has_fd(relay, "/dev/pts/ptmx")) {
+		_exit(92);
+	}
+	if (has_fd(getppid(), "/dev/ptmx") || has_fd(getppid(), "/dev/pts/ptmx")) {
+		_exit(93);
+	}
+}
+
+static void the_relay_of_run_has_no_powers(void **state)
+{
+	char out[8];
+	int status;
+
+	(void)state;
+	(void)foreground_run(wait_in_run, look_at_the_relay, true, "", out, sizeof(out), &status);
+	assert_int_equal(WEXITSTATUS(status), 5);
+}
+
+static void kill_relay(int slave)
+{
+	(void)slave;
+	(void)kill(find_relay(), SIGKILL);
+	(void)pause();
+}
+
+static void a_relay_that_is_ended_takes_the_shim_along(void **state)
+{
+	char out[8];
+	int status;
+
+	(void)state;
+	(void)foreground_run(wait_in_run, kill_relay, true, "", out, sizeof(out), &status);
+	assert_int_equal(WEXITSTATUS(status), 128 + SIGKILL);
+}
+
+/* Not even to be reaped. */
+static bool lives(pid_t pid)
+{
+	char text[4096];
+
+	return read_proc(pid, "status", text, sizeof(text)) > 0 && !strstr(text, "\nState:\tZ");
+}
+
+/* As long as it is kept busy it doesn't end by itself. */
+static void kill_run(int slave)
+{
+	pid_t relay = find_relay();
+
+	(void)fcntl(slave, F_SETFL, O_NONBLOCK);
+	(void)kill(getppid(), SIGKILL);
+	for (unsigned i = 0; i < 500 && lives(relay); i++) {
+		(void)!write(slave, "x", 1);
+		(void)poll(NULL, 0, 10);
+	}
+	(void)!write(1, lives(relay) ? "left" : "gone", 4);
+	(void)kill(relay, SIGKILL);
+}
+
+static void the_relay_ends_with_run(void **state)
+{
+	char out[2048];
+	int status;
+	size_t n;
+
+	(void)state;
+	n = foreground_run(wait_in_run, kill_run, true, "", out, sizeof(out), &status);
+	assert_true(n >= 4);
+	assert_memory_equal(out + n - 4, "gone", 4); /* what it relayed before came first */
+	assert_true(WIFSIGNALED(status));
 }
 
 int main(void)
@@ -410,6 +600,9 @@ int main(void)
 		cmocka_unit_test(the_terminal_is_relayed_both_ways),
 		cmocka_unit_test(the_last_output_is_not_lost),
 		cmocka_unit_test(signals_reach_the_shim),
+		cmocka_unit_test(the_relay_of_run_has_no_powers),
+		cmocka_unit_test(a_relay_that_is_ended_takes_the_shim_along),
+		cmocka_unit_test(the_relay_ends_with_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@
  *                      written to the file VOLT_EVIL_OUT at the end of the command,
  *                      "ok" or "not ok" first, and the container lives on.
  *   VOLT_EVIL=vmm      the role itself opens a file as soon as it is caged; likewise fs (a
- *                      socket), net, shim, vcpu. What came of it is written to that file.
+ *                      socket), net, shim, vcpu, and proxy for the relay of a `run`. What came of it is written to that file.
  *   VOLT_EVIL=reason   the vmm, when it has to tell why the container ended badly, writes a
  *                      megabyte into each file that it holds, and then tells as much as its
  *                      shim's socket takes.
@@ -315,13 +315,19 @@ static void put_results(void)
 
 int __wrap_sbx_stage_proxy_final(pid_t shim, struct vr_err *err)
 {
+	int rc;
+
 	proxied = shim;
 	if (is_wanted("all")) {
 		run_with_and_without_landlock(EVIL_PROXY_FINAL);
 		put_results(); /* it is the command: at its end it will have no power to */
 		command = 0;
 	}
-	return __real_sbx_stage_proxy_final(shim, err);
+	rc = __real_sbx_stage_proxy_final(shim, err);
+	if (rc == 0 && is_wanted("proxy")) {
+		try_once();
+	}
+	return rc;
 }
 
 __attribute__((constructor)) static void start(void)
