@@ -194,6 +194,8 @@ $(BUILD)/tests/%: tests/c/%.c $(LIB_tests) $(ARCHIVES)
 # Its stages ask here for their filters: see the test.
 $(BUILD)/tests/test_escape: LDFLAGS += -Wl,--wrap=sbx_seccomp_prepare -Wl,--wrap=sbx_seccomp_thread
 
+$(BUILD)/tests/test_sbx_left: LDFLAGS += -Wl,--wrap=sbx_seccomp_thread
+
 # The runtime with roles that were taken over (tests/escape/hook.c), for tests/bats/escape.bats. It is
 # linked from the same objects: what makes it evil is not in them.
 HOOKED := sbx_stage_vmm_mounts sbx_stage_vmm_started sbx_stage_fs_final sbx_stage_shim_final sbx_stage_net_final \
@@ -264,9 +266,9 @@ $(BUILD)/layers/%: $(ARCHIVES)
 check-layers: $(LAYER_LINKS)
 	$(Q)tests/check-layers.sh
 
-# docs/OCI.md: its tables are printed by the parser and by --help; docs/SANDBOX.md's by the test
-# that proves it.
-DOC_PROGRAMS := $(BUILD)/volt-runc $(BUILD)/tests/test_oci_doc $(BUILD)/tests/test_escape
+# docs/OCI.md: its tables are printed by the parser and by --help; those of docs/SANDBOX.md by the tests
+# that prove them.
+DOC_PROGRAMS := $(BUILD)/volt-runc $(patsubst %,$(BUILD)/tests/test_%,oci_doc sbx_left escape)
 .PHONY: docs check-docs
 docs: $(DOC_PROGRAMS)
 	$(Q)tests/oci-doc.sh $(BUILD)
@@ -306,7 +308,7 @@ $(BUILD)/tests/test_soak_model: tests/c/test_soak_model.c tests/soak/model.c tes
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests $(LDFLAGS_ALL) -o $@ $(filter %.c,$^) -lcmocka
 
 .PHONY: images
-images: $(PROBES) $(GUESTS) $(VM_TESTS) $(BUILD)/soak escape
+images: $(PROBES) $(GUESTS) $(VM_TESTS) $(BUILD)/tests/test_sbx_left $(BUILD)/soak escape
 	$(Q)tests/images/build.sh $(BUILD)/images
 
 # Behaviour tests, in machines whose KVM can run a guest kernel. BATS_FILES= and BATS_FLAGS= narrow.
