@@ -309,9 +309,11 @@ char *cage_text(const struct cage *c, int landlock_abi)
 	(void)fprintf(f, "\nNNP: no_new_privs. A thread without a line of its own for them has no "
 			 "capabilities at all.\n");
 	if (landlock_abi > 0) {
-		(void)fprintf(f,
-			      "Landlock: version %d is in use; the kernel doesn't show for whom.\n",
-			      landlock_abi);
+		(void)fprintf(
+			f,
+			"Landlock: this kernel has version %d. It doesn't show whom that holds; "
+			"a role takes it on its way into its cage, or ends.\n",
+			landlock_abi);
 	} else {
 		(void)fprintf(f, "Landlock: this host's kernel has none.\n");
 	}

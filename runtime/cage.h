@@ -3,7 +3,8 @@
  * cage.h - what the kernel says about the cage of a container's processes
  *
  * Read back from /proc, thread by thread: not what we meant to give up, but what is
- * gone. Landlock is the exception: the kernel doesn't show who is under a ruleset.
+ * gone. Landlock is the exception: the kernel doesn't show who is under a ruleset. @landlock_abi
+ * is what it has, and each role takes that, or ends.
  *
  * Trust: /proc is the kernel's; comm is the process's own and is made printable.
  * Uses:  base, oci/json, oci/names. Used by: cmd_sandbox.
@@ -33,7 +34,7 @@ enum cage_ns {
 
 /**
  * struct cage_thread - one thread
- * @role:         "shim", "vmm", "fs"; a static word
+ * @role:         "shim", "vmm", "fs", "net", "exec" (a shim of it), "proxy", "relay"; a static word
  * @name:         as the kernel calls the thread, printable
  * @caps:         permitted, effective, inheritable and ambient together
  * @bounding:     what an execve could give at most
@@ -78,6 +79,18 @@ int cage_parse_status(const char *text, struct cage_thread *out)
  * Return: 0, -ESRCH when it ended, -EACCES when we may not look, or another -errno; @err filled.
  */
 int cage_read(const char *proc, const char *role, pid_t pid, struct cage *io, struct vr_err *err)
+	__attribute__((warn_unused_result));
+
+/**
+ * cage_read_standins() - add all threads of processes that stand in for some of a container
+ * @id: of the container
+ *
+ * Shims of `exec` ("exec"), a foreground `exec` itself ("proxy": the parent of such a shim, if
+ * it forked it), and the relay of a `run` ("relay").
+ *
+ * Return: as cage_read(); that one of them ends meanwhile is no failure.
+ */
+int cage_read_standins(const char *proc, const char *id, struct cage *io, struct vr_err *err)
 	__attribute__((warn_unused_result));
 void cage_finish(struct cage *c);
 

@@ -11,24 +11,47 @@
 #include "container.h"
 #include "sandbox/landlock.h"
 
-static int read_roles(const struct oci_state *s, struct cage *out, struct vr_err *err)
+/* @machine: whose vmm and net process serve it: its own state, or that of the container it joined */
+static int read_roles(const struct oci_state *s, const struct oci_state *machine, struct cage *out,
+		      struct vr_err *err)
 {
 	const struct {
 		const char *role;
+		const struct oci_state *state;
 		const struct oci_proc *proc;
-	} roles[] = {{"shim", &s->shim}, {"vmm", &s->vmm}, {"fs", &s->fs}, {"net", &s->net}};
+	} roles[] = {{"shim", s, &s->shim},
+		     {"vmm", machine, &machine->vmm},
+		     {"fs", s, &s->fs},
+		     {"net", machine, &machine->net}};
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < VR_ARRAY_SIZE(roles); i++) {
 		if (roles[i].proc->pid == 0) {
-			continue; /* a pod's sandbox has no network to follow */
+			continue; /* without a network there is nobody to follow it */
 		}
 		rc = cage_read("/proc", roles[i].role, roles[i].proc->pid, out, err);
 		/* What was read is its own only if it still lives. */
-		if (rc == 0 && !oci_proc_alive(s, roles[i].proc)) {
+		if (rc == 0 && !oci_proc_alive(roles[i].state, roles[i].proc)) {
 			rc = vr_err_set(err, ESRCH, "container not running");
 		}
 	}
+	return rc < 0 ? rc : cage_read_standins("/proc", s->id, out, err);
+}
+
+static int read_all(const struct globals *g, const struct oci_state *s, struct cage *out,
+		    struct vr_err *err)
+{
+	struct container machine = CONTAINER_INIT;
+	int rc;
+
+	if (!s->machine) {
+		return read_roles(s, s, out, err);
+	}
+	rc = container_open(g, s->machine, false, &machine, err);
+	if (rc == 0) {
+		rc = read_roles(s, &machine.state, out, err);
+	}
+	container_close(&machine);
 	return rc;
 }
 
@@ -44,7 +67,7 @@ static int show(const struct globals *g, const char *id, const char *format, str
 		rc = vr_err_set(err, ESRCH, "container not running");
 	}
 	if (rc == 0) {
-		rc = read_roles(&c.state, &cage, err);
+		rc = read_all(g, &c.state, &cage, err);
 	}
 	if (rc == 0) {
 		text = strcmp(format, "json") == 0 ? cage_json(&cage, abi) : cage_text(&cage, abi);

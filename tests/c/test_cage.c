@@ -178,6 +178,64 @@ static void all_threads_are_read(void **state)
 	assert_int_equal(c.n, 0);
 }
 
+/* @title: NULL for a command's own arguments */
+static void make_process(pid_t pid, pid_t parent, const char *title, const char *exe)
+{
+	char name[64], text[1024];
+	int fd;
+
+	(void)snprintf(name, sizeof(name), "%d", (int)pid);
+	assert_int_equal(mkdir(at(name), 0700), 0);
+	(void)snprintf(name, sizeof(name), "%d/task", (int)pid);
+	assert_int_equal(mkdir(at(name), 0700), 0);
+	(void)snprintf(name, sizeof(name), "%d/task/%d", (int)pid, (int)pid);
+	assert_int_equal(mkdir(at(name), 0700), 0);
+	(void)snprintf(name, sizeof(name), "%d/task/%d/status", (int)pid, (int)pid);
+	put(name, caged);
+	(void)snprintf(name, sizeof(name), "%d/status", (int)pid);
+	(void)snprintf(text, sizeof(text), "%sPPid:\t%d\n", caged, (int)parent);
+	put(name, text);
+	(void)snprintf(name, sizeof(name), "%d/cmdline", (int)pid);
+	fd = open(at(name), O_WRONLY | O_CREAT, 0600);
+	title = title ? title : "volt-runc\0exec\0c1";
+	assert_true(write(fd, title, strlen(title) + 1) > 0);
+	close(fd);
+	(void)snprintf(name, sizeof(name), "%d/exe", (int)pid);
+	put(exe, "");
+	(void)snprintf(text, sizeof(text), "%s/%s", top, exe);
+	assert_int_equal(symlink(text, at(name)), 0);
+}
+
+static void stand_ins_are_found(void **state)
+{
+	struct vr_err err = VR_ERR_INIT;
+	struct cage c = {0};
+
+	(void)state;
+	make_process(200, 1, NULL, "volt-runc");
+	make_process(201, 200, "volt-shim: c1 (exec)", "volt-runc");
+	make_process(202, 300, "volt-shim: c1 (exe", "volt-runc"); /* cut; its parent ended */
+	make_process(300, 1, "conmon", "conmon");
+	make_process(204, 1, "volt-relay: c1", "volt-runc");
+	/* none of ours */
+	make_process(205, 200, "volt-shim: c11 (exec)", "volt-runc");
+	make_process(206, 200, "volt-shim: c1", "volt-runc");
+	make_process(207, 200, "volt-relay: c", "volt-runc");
+	make_process(208, 200, "volt-relay: c12", "volt-runc");
+	make_process(209, 200, "", "volt-runc");
+	make_process(210, 200, "volt-shim: c1 (exec)", "volt-runc");
+	assert_int_equal(chown(at("210"), 4242, 4242), 0); /* somebody else's */
+	assert_no_error(cage_read_standins(top, "c1", &c, &err), err);
+	assert_string_equal(thread(&c, 200)->role, "proxy");
+	assert_string_equal(thread(&c, 201)->role, "exec");
+	assert_string_equal(thread(&c, 202)->role, "exec");
+	assert_string_equal(thread(&c, 204)->role, "relay");
+	assert_int_equal(c.n, 4);
+	cage_finish(&c);
+	assert_int_equal(cage_read_standins("/no/such", "c1", &c, &err), -ENOENT);
+	assert_message(err, "open '/no/such': No such file or directory");
+}
+
 static void the_table_says_it(void **state)
 {
 	struct cage_thread t[2] = {
@@ -204,7 +262,7 @@ static void the_table_says_it(void **state)
 	assert_non_null(strstr(text, "capabilities: chown,setgid,setuid; bounding: 41 of them\n"));
 	assert_non_null(strstr(text, "vmm   vcpu0                  6      0 no  none "));
 	assert_non_null(strstr(text, "  none\n"));
-	assert_non_null(strstr(text, "Landlock: version 6"));
+	assert_non_null(strstr(text, "Landlock: this kernel has version 6."));
 	free(text);
 	text = cage_text(&c, 0);
 	assert_non_null(strstr(text, "Landlock: this host's kernel has none"));
@@ -277,6 +335,7 @@ int main(void)
 		cmocka_unit_test(a_capability_in_any_set_shows),
 		cmocka_unit_test(what_is_missing_is_not_made_up),
 		cmocka_unit_test(all_threads_are_read),
+		cmocka_unit_test(stand_ins_are_found),
 		cmocka_unit_test(the_table_says_it),
 		cmocka_unit_test(json_says_it_too),
 		cmocka_unit_test(the_kernel_is_asked),
