@@ -97,6 +97,76 @@ profile_holds() {
 	[[ $output == *"container does not exist"* ]]
 }
 
+# left ROLE PID - it is left with what docs/SANDBOX.md says; of vcpu all its threads
+left() {
+	"${VOLT%/*}/tests/test_sbx_left" check "$1" "$2"
+}
+
+# in_terminal ARG... - the runtime, in the foreground on a terminal, in the background
+in_terminal() {
+	script -qec "$VOLT --root $VOLT_ROOT $*" /dev/null < /dev/null > "$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+}
+
+# shows CONTAINER ROLE - there is one now
+shows() {
+	volt sandbox --show "$1" --format json > "$BATS_TEST_TMPDIR/json" && [ -n "$(of "$2" .pid)" ]
+}
+
+@test "each process of a container, net and those in the foreground too, is left with what docs/SANDBOX.md has" {
+	make_bundle "$BATS_TEST_TMPDIR/b" sleep 1000
+	edit_config "$BATS_TEST_TMPDIR/b" '.process.terminal = true'
+	in_terminal run --bundle "$BATS_TEST_TMPDIR/b" c1
+	wait_for 30 shows c1 relay
+	in_terminal exec -t c1 sleep 1000
+	wait_for 30 shows c1 proxy
+	cat "$BATS_TEST_TMPDIR/json"
+	for role in shim vmm fs net; do
+		left "$role" "$(of "$role" .pid)"
+		[ "$(of "$role" .pid)" = "$(role_pid "$role" c1)" ]
+	done
+	left vcpu "$(of vmm .pid)"
+	# the shim of an exec stays in the caller's namespaces, as proxies do
+	left proxy "$(of exec .pid)"
+	left proxy "$(of relay .pid)"
+	wait_for 20 left proxy "$(of proxy .pid)" # it is one once its process runs
+	fails left fs "$(of net .pid)"
+	fails left proxy $$
+	# the network that net follows is the container's, and neither the host's nor the vmm's
+	network=$(readlink "/proc/$(of net .pid)/ns/net")
+	[ "$network" = "$(readlink "/proc/$(of shim .pid)/ns/net")" ]
+	[ "$network" != "$(readlink /proc/self/ns/net)" ]
+	[ "$network" != "$(readlink "/proc/$(of vmm .pid)/ns/net")" ]
+	[ -z "$(ls -A "/proc/$(of net .pid)/root")" ]
+	say_run volt sandbox --show c1
+	for role in relay exec proxy; do
+		[[ $output == *$'\n'"$role "* ]]
+	done
+	[[ $output == *"It doesn't show whom that holds"* ]]
+	volt delete --force c1
+	wait
+}
+
+@test "of a container in another one's VM, the processes that serve it are shown" {
+	make_bundle "$BATS_TEST_TMPDIR/b" sleep 1000
+	create "$BATS_TEST_TMPDIR/b" c1
+	volt start c1
+	make_bundle "$BATS_TEST_TMPDIR/c" sleep 1000
+	edit_config "$BATS_TEST_TMPDIR/c" '(.linux.namespaces[] | select(.type == "network")).path = "/proc/\($pid)/ns/net"' \
+		--argjson pid "$(pid_of c1)"
+	create "$BATS_TEST_TMPDIR/c" c2
+	shows c2 vmm
+	cat "$BATS_TEST_TMPDIR/json"
+	[ "$(of shim .pid)" = "$(role_pid shim c2)" ]
+	[ "$(of fs .pid)" = "$(role_pid fs c2)" ]
+	[ "$(of vmm .pid)" = "$(role_pid vmm c1)" ]
+	[ "$(of net .pid)" = "$(role_pid net c1)" ]
+	for role in shim vmm fs net; do
+		left "$role" "$(of "$role" .pid)"
+	done
+	volt delete --force c2
+	volt delete --force c1
+}
+
 @test "--vmm-user says who the vmm is, and devices work for whoever it is" {
 	make_bundle "$BATS_TEST_TMPDIR/b" sh -c 'echo in > /made && cat /made'
 	say_run volt --vmm-user nobody run --bundle "$BATS_TEST_TMPDIR/b" c1
