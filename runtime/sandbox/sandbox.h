@@ -66,7 +66,7 @@ void sbx_set_landlock_limit(int limit);
  * Should:  new mount, ipc, uts and net namespaces; an empty, read-only tmpfs as
  *          root; no supplementary groups.
  * Mustn't: drop capabilities or filter system calls: loading the guest follows.
- * After:   no path leads to anything. test_sbx_stages: vmm_sees_an_empty_root
+ * After:   no path leads to anything. test_sbx_left
  *
  * A tap device has to be opened before.
  *
@@ -98,7 +98,7 @@ struct sbx_user {
  *          second one would read files in /proc and /sys).
  * Mustn't: forbid making threads yet.
  * After:   no new descriptor but eventfds, timers and what the control socket brings;
- *          no other process can be seen, signalled or made. test_sbx_stages: vmm_*
+ *          no other process can be seen, signalled or made. test_sbx_left, test_sbx_stages
  *
  * Return: 0 or a negative errno value.
  */
@@ -167,7 +167,7 @@ int sbx_stage_net_final(const struct sbx_user *user, struct vr_err *err)
  * Mustn't: become undumpable: callers without privilege look into its /proc/PID/ns,
  *          and there is nothing in it to be read.
  * After:   it reads, writes and waits on the descriptors it has, and can end.
- *          test_sbx_stages: shim_*
+ *          test_sbx_left
  *
  * Return: 0 or a negative errno value.
  */
