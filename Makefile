@@ -121,7 +121,7 @@ $(BUILD)/gen/version.h: FORCE
 # System calls each role may make, collected from the "Syscalls:" lines of the code that makes them.
 SANDBOXED_SRC := $(wildcard runtime/*.[ch] runtime/base/*.[ch] runtime/vmm/*.[ch] \
 	runtime/pvh/*.[ch] runtime/virtio-fs/*.[ch] runtime/sandbox/*.[ch])
-SYSCALL_LISTS := $(foreach r,shim vmm vcpu fs net,$(BUILD)/gen/syscalls_$(r).h)
+SYSCALL_LISTS := $(foreach r,shim vmm vcpu fs net proxy,$(BUILD)/gen/syscalls_$(r).h)
 
 $(BUILD)/gen/syscalls_%.h: runtime/sandbox/gen_syscalls.sh $(SANDBOXED_SRC)
 	$(Q)mkdir -p $(@D)

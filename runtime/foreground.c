@@ -115,7 +115,7 @@ struct relay {
 	struct termios saved;
 };
 
-/* Return: false when this direction is over. */
+/* Return: false when this direction is over. Syscalls: read (role proxy) */
 static bool half_read(struct half *h)
 {
 	ssize_t n = read(h->from, h->buf, sizeof(h->buf));
@@ -132,6 +132,7 @@ static bool half_read(struct half *h)
 	return true;
 }
 
+/* Syscalls: write (role proxy) */
 static void half_write(struct half *h)
 {
 	ssize_t n = write(h->to, h->buf + h->off, h->len - h->off);
@@ -161,6 +162,7 @@ static void reap_child(struct relay *r)
 	}
 }
 
+/* Syscalls: wait4 (role proxy) */
 static void reap(struct relay *r)
 {
 	if (r->shim > 0 && !r->ended && waitpid(r->shim, &r->status, WNOHANG) != 0) {
@@ -169,7 +171,7 @@ static void reap(struct relay *r)
 	reap_child(r);
 }
 
-/* The shim learns a new size of the terminal from the kernel. */
+/* The shim learns a new size of the terminal from the kernel. Syscalls: read, ioctl, kill (role proxy) */
 static void take_signals(struct relay *r)
 {
 	struct signalfd_siginfo si;
@@ -224,7 +226,7 @@ static short events_of(const struct half *h)
 	return h->from >= 0 && h->len == 0 ? POLLIN : 0;
 }
 
-/* Return: false when the terminal is at its end. */
+/* Return: false when the terminal is at its end. Syscalls: poll (role proxy) */
 static bool relay_step(struct relay *r, int timeout_ms)
 {
 	struct pollfd p[5] = {
@@ -280,7 +282,7 @@ static void relay_until_end(struct relay *r)
 	vr_close_reset(&r->master);
 }
 
-/* Return: the shim's exit code as a shell would show it */
+/* Return: the shim's exit code as a shell would show it. Syscalls: close, ioctl, wait4 (role proxy) */
 static int relay_finish(struct relay *r)
 {
 	vr_close_reset(&r->alive_fd); /* the child relays what is left, and ends */

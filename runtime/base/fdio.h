@@ -85,7 +85,7 @@ int vr_write_file_atomic(int dirfd, const char *path, const void *buf, size_t le
  * On a stream socket the descriptors travel with the first byte, and the rest
  * of @buf follows even when the socket took only a part. Raises no SIGPIPE.
  *
- * Return: 0 or -errno. Syscalls: sendmsg (role vmm, shim, net)
+ * Return: 0 or -errno. Syscalls: sendmsg (role vmm, net)
  */
 int vr_send_fds(int sock, const void *buf, size_t len, const int *fds, size_t n_fds)
 	__attribute__((warn_unused_result));
@@ -102,7 +102,7 @@ int vr_send_fds(int sock, const void *buf, size_t len, const int *fds, size_t n_
  * A message with more descriptors than @cap_fds, or longer than @cap on a
  * message socket, is refused as a whole with -EMSGSIZE and its descriptors closed.
  *
- * Return: bytes received, 0 at end of file, or -errno. Syscalls: recvmsg (role vmm, shim)
+ * Return: bytes received, 0 at end of file, or -errno. Syscalls: recvmsg (role vmm)
  */
 ssize_t vr_recv_fds(int sock, void *buf, size_t cap, int *fds, size_t cap_fds, size_t *out_n_fds)
 	__attribute__((warn_unused_result));

@@ -3,7 +3,7 @@
 #
 # gen_syscalls.sh - collect the system calls that the code declares for one role
 #
-# usage: gen_syscalls.sh ROLE FILE...      ROLE: shim, vmm, vcpu, fs, net
+# usage: gen_syscalls.sh ROLE FILE...      ROLE: shim, vmm, vcpu, fs, net, proxy
 #
 # A comment declares them with the function that makes them:
 #
@@ -21,7 +21,7 @@ role=${1:?usage: gen_syscalls.sh ROLE FILE...}
 shift
 
 case $role in
-shim | vmm | vcpu | fs | net) ;;
+shim | vmm | vcpu | fs | net | proxy) ;;
 *)
 	echo "gen_syscalls.sh: unknown role '$role'" >&2
 	exit 2
@@ -41,14 +41,11 @@ function fail(what) {
 
 # One "names (roles)" group. Prints the names if the wanted role is among the roles.
 function group(names, roles,    n, i, list, hit) {
-	if (roles == "every role") {
-		roles = "role shim, vmm, vcpu, fs, net"
-	}
 	if (roles == "before the sandbox" || roles == "cli") {
 		return
 	}
 	if (roles == "every role") {
-		roles = "role shim, vmm, vcpu, fs, net"
+		roles = "role shim, vmm, vcpu, fs, net, proxy"
 	}
 	if (!sub(/^roles?[ \t]+/, "", roles)) {
 		fail("expected (role ...), got \"" roles "\"")
@@ -57,7 +54,7 @@ function group(names, roles,    n, i, list, hit) {
 	hit = 0
 	n = split(roles, list, /[ \t]*,[ \t]*|[ \t]+and[ \t]+/)
 	for (i = 1; i <= n; i++) {
-		if (list[i] !~ /^(shim|vmm|vcpu|fs|net)$/) {
+		if (list[i] !~ /^(shim|vmm|vcpu|fs|net|proxy)$/) {
 			fail("unknown role \"" list[i] "\"")
 			return
 		}

@@ -72,7 +72,7 @@ struct fs_config {
  *
  * Return: 0; -EINVAL for bad fds or caps; -ENOSYS on a kernel without openat2;
  * -ENOMEM; other -errno.
- * Syscalls: openat2, close, statx, umask, prlimit64, getrandom, brk, mmap, munmap (role fs)
+ * Syscalls: openat2, close, statx, umask, getrandom, brk, mmap, munmap (role fs)
  */
 int fs_server_create(const struct fs_config *cfg, struct fs_server **out_server)
 	__attribute__((warn_unused_result));

@@ -31,7 +31,7 @@ void loop_handle(struct loop *l, unsigned kind, loop_fn fn, void *ctx);
  *
  * Return: 0, -EINVAL (kind without handler), or -errno of epoll_ctl (-EPERM: not
  * pollable, e.g. a regular file).
- * Syscalls: epoll_ctl (role vmm, fs)
+ * Syscalls: epoll_ctl (role vmm)
  */
 int loop_add(struct loop *l, int fd, uint32_t events, unsigned kind, uint32_t index)
 	__attribute__((warn_unused_result));
@@ -46,7 +46,7 @@ void loop_del(struct loop *l, int fd);
  * about 1 ms late by rounding.
  *
  * Return: 0, -EINVAL (kind without handler), -ENOSPC (4096 timers), -ENOMEM.
- * Syscalls: clock_gettime, brk, mmap, mremap, munmap (role vmm, fs)
+ * Syscalls: clock_gettime, brk, mmap, mremap, munmap (role vmm)
  */
 int loop_after(struct loop *l, unsigned kind, uint32_t index, uint64_t ms)
 	__attribute__((warn_unused_result));
@@ -55,7 +55,7 @@ void loop_cancel(struct loop *l, unsigned kind, uint32_t index);
  * loop_run() - dispatch until loop_stop()
  *
  * Return: 0 or -errno of epoll_wait. Can be called again.
- * Syscalls: epoll_wait, clock_gettime (role vmm, fs)
+ * Syscalls: epoll_wait, clock_gettime (role vmm)
  */
 int loop_run(struct loop *l) __attribute__((warn_unused_result));
 void loop_stop(struct loop *l);
