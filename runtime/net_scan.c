@@ -456,11 +456,6 @@ static int rule_visit(struct net_scan *s, struct nl_object *o)
 
 /* --- dumps ----------------------------------------------------------------------------------- */
 
-static int route_cache(struct nl_sock *nl, struct nl_cache **out)
-{
-	return rtnl_route_alloc_cache(nl, AF_UNSPEC, 0, out);
-}
-
 int net_scan_object(struct net_scan *s, struct nl_object *o)
 {
 	static const struct {
@@ -503,7 +498,7 @@ static int dump(struct nl_sock *nl, struct net_scan *s, const char *what,
 }
 
 /**
- * struct raw_dump - messages of which libnl's objects don't have everything
+ * struct raw_dump - messages of which libnl's objects, or its caches, don't have everything
  * @rc: of what went wrong first
  */
 struct raw_dump {
@@ -542,6 +537,13 @@ static int on_rule(struct nl_msg *msg, void *ctx)
 	return NL_OK;
 }
 
+/* In a cache one route hides, or swallows, another to the same destination by another interface. */
+static int on_route(struct nl_msg *msg, void *ctx)
+{
+	take_message(ctx, msg);
+	return NL_OK;
+}
+
 /* Return: 0, -EINTR: something changed meanwhile, and is missing or there twice; or another -errno */
 static int raw_dump(struct nl_sock *nl, struct net_scan *s, int type, nl_recvmsg_msg_cb_t fn)
 {
@@ -563,6 +565,12 @@ static int dump_links(struct nl_sock *nl, struct net_scan *s)
 {
 	*s = (struct net_scan){.lo_ifindex = 1};
 	return raw_dump(nl, s, RTM_GETLINK, on_link);
+}
+
+static int dump_routes(struct nl_sock *nl, struct net_scan *s)
+{
+	s->net.n_routes = 0;
+	return raw_dump(nl, s, RTM_GETROUTE, on_route);
 }
 
 static int dump_rules(struct nl_sock *nl, struct net_scan *s)
@@ -599,7 +607,7 @@ int net_scan_config(struct nl_sock *nl, struct net_scan *s, struct vr_err *err)
 	int rc = dump(nl, s, "addresses", rtnl_addr_alloc_cache, err);
 
 	if (rc == 0) {
-		rc = dump(nl, s, "routes", route_cache, err);
+		rc = dump_again(nl, s, "routes", dump_routes, err);
 		mark_addrs_without_route(&s->net);
 		net_scan_sort(s);
 	}

@@ -466,6 +466,51 @@ static void test_round_trip(void **state)
 	assert_same(&f->a, &f->b);
 }
 
+static unsigned routes_to(const struct net_scan *s, uint32_t family, uint8_t first, uint32_t link)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < s->net.n_routes; i++) {
+		const struct ap_route *r = &s->net.routes[i];
+
+		n += r->family == family && r->dst[0] == first && r->link == link;
+	}
+	return n;
+}
+
+/* Each interface has its own way to the link's addresses; none of them hides another's. */
+static void test_one_destination_by_two_interfaces(void **state)
+{
+	struct fixture *f = *state;
+	int first[2];
+
+	if (!f->can) {
+		skip();
+	}
+	sh("ip link set lo up && ip link set eth0 up && ip link set eth1 up");
+	sh("ip addr add 10.1.0.2/24 dev eth0 && ip addr add 10.1.1.2/24 dev eth1");
+	sh("ip route add 192.0.2.0/24 dev eth0 metric 9");
+	sh("ip route append 192.0.2.0/24 dev eth1 metric 9");
+	sh("ip -6 route add fd02::/64 dev eth0 && ip -6 route append fd02::/64 dev eth1");
+	scan(&f->a);
+	for (uint32_t link = 0; link < 2; link++) {
+		assert_int_equal(routes_to(&f->a, 6, 0xfe, link), 1);
+		assert_int_equal(routes_to(&f->a, 6, 0xfd, link), 1);
+		assert_int_equal(routes_to(&f->a, 4, 192, link), 1);
+	}
+	for (uint32_t i = 0; i < f->a.net.n_addrs; i++) {
+		assert_false(f->a.net.addrs[i].flags & AP_A_NO_PREFIX_ROUTE);
+	}
+	memcpy(first, f->tap, sizeof(first));
+	assert_int_equal(namespace_make(f), 0);
+	close(first[0]);
+	close(first[1]);
+	sh("ip link set lo up");
+	apply(&f->a.net);
+	scan(&f->b);
+	assert_same(&f->a, &f->b);
+}
+
 /* Names that are swapped: each new one is taken at first. */
 static void test_names_move(void **state)
 {
@@ -767,6 +812,7 @@ int main(void)
 		T(test_a_dump_that_is_interrupted_is_made_again),
 		T(test_what_routers_said_is_kept),
 		T(test_round_trip),
+		T(test_one_destination_by_two_interfaces),
 		T(test_names_move),
 		T(test_what_is_wrong_is_named),
 		T(test_a_tap_of_ours_is_seen),
