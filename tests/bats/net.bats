@@ -4,8 +4,7 @@
 # as long as: 22
 
 load helpers
-
-PROBE=${VOLT%/*}/probes/netprobe
+load net_helpers
 
 # How much of what: little in an emulated machine, where a connection takes a tenth of a second. And after how
 # many ms a guest has its namespace's news: within a second is the promise.
@@ -22,47 +21,11 @@ if grep -q __tsan_init "$VOLT"; then
 fi
 
 setup() {
-	ip netns add warmup && ip netns delete warmup # what it mounts for itself, once
-	setup_common
-	B=$BATS_TEST_TMPDIR/b
-	SERVER=
+	setup_net
 }
 
 teardown() {
-	[ -z "$SERVER" ] || kill "$SERVER" || true
-	# The runtime's own traces go before the namespaces that would take them along.
-	delete_all
-	no_traces
-	wipe_namespaces
-	teardown_common
-}
-
-# bundle_in DIR NS ARG... - a bundle whose network namespace is NS, with the probe in it
-bundle_in() {
-	local dir=$1 ns=$2
-	shift 2
-	make_bundle "$dir" "$@"
-	cp "$PROBE" "$dir/rootfs/netprobe"
-	edit_config "$dir" '(.linux.namespaces[] | select(.type == "network")).path = $P' --arg P "/run/netns/$ns"
-}
-
-start_in() {
-	create "$1" "$2"
-	volt start "$2"
-}
-
-host_serves() {
-	"$PROBE" serve "$1" < /dev/null > /dev/null 2>&1 3>&- &
-	SERVER=$!
-}
-
-exists() {
-	[ -e "$1" ]
-}
-
-# answers ADDRESS PORT - does a server run there already?
-answers() {
-	"$PROBE" tcp "$1" "$2" 1 2> /dev/null
+	teardown_net
 }
 
 @test "the guest has the interface, addresses and routes the engine set up" {
@@ -354,10 +317,6 @@ dropped() {
 	ip link delete veth-b
 }
 
-threads_of() {
-	cat /proc/"$1"/task/*/comm
-}
-
 @test "vhost-net: the same network, served by the host's kernel; without it the caller is told, or not" {
 	cable n1 1
 	host_serves 7001
@@ -500,15 +459,6 @@ disk() {
 	ip link delete par1
 }
 
-# guest_says DIR TEXT - the last snapshot of the guest's interfaces and routes has it
-guest_says() {
-	grep -qF "$2" "$1/rootfs/now"
-}
-
-guest_is_silent_about() {
-	! guest_says "$@"
-}
-
 # guest_has_news SINCE DIR TEXT - the snapshot that says so is of soon after SINCE, ns; all clocks are the host's
 guest_has_news() {
 	local at ms
@@ -518,19 +468,6 @@ guest_has_news() {
 	echo "news after $ms ms: $3"
 	[ "$ms" -gt "-$NEWS" ] # or else it's the clocks that differ
 	[ "$ms" -lt "$NEWS" ]
-}
-
-# Shows its network again and again. A name alone doesn't tell: both files are replaced as a whole.
-WATCHER='while :; do { /netprobe clock; ip -o addr; ip route; ip -6 route; } > /new; mv /new /now; sleep 0.1; done'
-
-# more_cable NS NUMBER - one more interface in it, as an engine makes one
-more_cable() {
-	local ns=$1 n=$2
-	ip link add "host$n" type veth peer name "eth$n" netns "$ns"
-	ip addr add "10.9.$n.1/24" dev "host$n"
-	ip link set "host$n" up
-	ip -n "$ns" addr add "10.9.$n.2/24" dev "eth$n"
-	ip -n "$ns" link set "eth$n" up
 }
 
 @test "networks come and go while the container runs, and their filters with them" {
