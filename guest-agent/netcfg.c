@@ -31,7 +31,9 @@ static struct ap_net now;
 static bool incomplete;
 static char now_names[AP_MAX_LINKS][AP_NET_NAME_MAX + 1];
 static int now_index[AP_MAX_LINKS];
-static bool ra_off[AP_MAX_LINKS]; /* we turned router advertisements off on a slot's interface */
+/* What we turned off on a slot's interface: router advertisements, IPv6. */
+static bool ra_off[AP_MAX_LINKS];
+static bool ipv6_off[AP_MAX_LINKS];
 
 /* Where devices appear, and where the network is; -1: in the same namespace. See netcfg_enter(). */
 static int birth_ns = -1;
@@ -205,14 +207,19 @@ static void ipv6_sysctl(const char *ifname, const char *what, const char *value)
 }
 
 /* Only what we turned off is turned on again: otherwise it is as the kernel, or the workload, has it. */
-static void hear_routers(const struct ap_link *l)
+static void ipv6_switches(const struct ap_link *l)
 {
-	bool off = (l->flags & AP_L_NO_RA) != 0;
+	bool all = (l->flags & AP_L_NO_IPV6) != 0;
+	bool routers = (l->flags & AP_L_NO_RA) != 0;
 
-	if (off || ra_off[l->slot]) {
-		ipv6_sysctl(l->name, "accept_ra", off ? "0" : "1");
+	if (all || ipv6_off[l->slot]) {
+		ipv6_sysctl(l->name, "disable_ipv6", all ? "1" : "0");
 	}
-	ra_off[l->slot] = off;
+	if (routers || ra_off[l->slot]) {
+		ipv6_sysctl(l->name, "accept_ra", routers ? "0" : "1");
+	}
+	ipv6_off[l->slot] = all;
+	ra_off[l->slot] = routers;
 }
 
 static int link_set(struct netcfg *c, const struct ap_link *l, struct fail *f)
@@ -229,8 +236,7 @@ static int link_set(struct netcfg *c, const struct ap_link *l, struct fail *f)
 		return fail_set(f, "network", rc, "set the MTU of '%s' to %u", l->name, l->mtu);
 	}
 	no_link_local(c, index);
-	ipv6_sysctl(l->name, "disable_ipv6", l->flags & AP_L_NO_IPV6 ? "1" : "0");
-	hear_routers(l);
+	ipv6_switches(l);
 	link_begin(c, index, up, IFF_UP);
 	rc = nl_talk(c->nl, &c->m);
 	return rc < 0 ? fail_set(f, "network", rc, "bring '%s' %s", l->name, up ? "up" : "down")
@@ -340,7 +346,7 @@ static void drop_devices(struct netcfg *c)
 			(void)netdev_unbind(l->slot);
 		}
 		c->index[l->slot] = 0;
-		ra_off[l->slot] = false;
+		ra_off[l->slot] = ipv6_off[l->slot] = false;
 	}
 	now.n_links = n;
 }

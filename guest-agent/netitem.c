@@ -9,7 +9,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "sys.h"
 
 #define LO_INDEX   1
 #define TABLE_BYTE 256u /* tables from here on don't fit into the header */
@@ -263,6 +266,28 @@ const void *netitem_at(const struct ap_net *net, enum netitem_kind kind, uint32_
 	return i < n ? base + kinds[kind].v + i * kinds[kind].size : NULL;
 }
 
+/* Has the workload, or a sysctl of the container, turned IPv6 off where @item would be? */
+static bool is_off(const struct netcfg *c, enum netitem_kind kind, const void *item)
+{
+	uint32_t at[2]; /* link and family */
+	char path[96];
+	char text[4];
+
+	_Static_assert(!offsetof(struct ap_addr, link) && !offsetof(struct ap_route, link) &&
+			       !offsetof(struct ap_neigh, link) &&
+			       offsetof(struct ap_addr, family) == sizeof(uint32_t) &&
+			       offsetof(struct ap_route, family) == sizeof(uint32_t) &&
+			       offsetof(struct ap_neigh, family) == sizeof(uint32_t),
+		       "what all but rules begin with");
+	memcpy(at, item, sizeof(at));
+	if (kind == NETITEM_RULE || at[0] == AP_LINK_NONE || at[1] != 6) {
+		return false;
+	}
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6",
+		 link_name(c, at[0]));
+	return sys_read_file(-1, path, text, sizeof(text)) > 0 && text[0] == '1';
+}
+
 int netitem_add(struct netcfg *c, enum netitem_kind kind, const void *item, struct fail *f)
 {
 	int rc;
@@ -271,6 +296,9 @@ int netitem_add(struct netcfg *c, enum netitem_kind kind, const void *item, stru
 	rc = nl_talk(c->nl, &c->m);
 	if (rc == -EEXIST) {
 		return 0; /* the kernel made it with an address, or the same was there before */
+	}
+	if (rc < 0 && is_off(c, kind, item)) {
+		return 0; /* it can't be had, and shan't */
 	}
 	return rc < 0 ? kinds[kind].fail(c, item, rc, f) : 0;
 }

@@ -802,6 +802,45 @@ static void test_router_advertisements_are_allowed_again(void **state)
 	assert_true(on_output(file, "2"));
 }
 
+/* A sysctl of the container, or its workload, turned it off: the engine's changes don't turn it on. */
+static void test_ipv6_stays_off(void **state)
+{
+	static struct ap_net net;
+	struct fixture *f = *state;
+
+	if (!f->can) {
+		skip();
+	}
+	net = (struct ap_net){.n_links = 1, .n_addrs = 2, .n_routes = 1};
+	net.links[0] = (struct ap_link){.slot = 0, .name = "eth0", .mtu = 1500, .flags = AP_L_UP};
+	memcpy(net.links[0].mac, mac_of[0], 6);
+	net.addrs[0] = (struct ap_addr){.family = 4, .prefix = 24, .addr = {10, 1, 0, 2}};
+	net.addrs[1] = (struct ap_addr){.family = 6, .prefix = 64, .addr = {0xfd, 1, [15] = 2}};
+	net.routes[0] = (struct ap_route){.family = 6,
+					  .flags = AP_R_GATEWAY,
+					  .type = 1,
+					  .protocol = 3,
+					  .table = 254,
+					  .gateway = {0xfd, 1, [15] = 1}};
+	apply(&net);
+	assert_true(on_output("ip addr show eth0", "fd01::2"));
+	sh("echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6");
+	assert_false(on_output("ip addr show eth0", "inet6"));
+	net.addrs[1].addr[15] = 3;
+	net.addrs[0].addr[3] = 3;
+	net.routes[0].priority = 7;
+	apply(&net);
+	net.links[0].mtu = 1400;
+	apply(&net);
+	assert_true(on_output("ip addr show eth0", "10.1.0.3/24"));
+	assert_false(on_output("ip addr", "inet6"));
+	/* What isn't IPv6's fault is one still. */
+	net.n_addrs = 1;
+	net.routes[0].family = 4;
+	net.routes[0].gateway[0] = 11;
+	refuse(&net, "add route");
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -821,6 +860,7 @@ int main(void)
 		T(test_a_failure_is_made_up_for),
 		T(test_one_bad_item_hides_no_other),
 		T(test_router_advertisements_are_allowed_again),
+		T(test_ipv6_stays_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
