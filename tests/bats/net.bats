@@ -39,10 +39,15 @@ teardown() {
 	ip -n n1 route add default via 10.9.1.8 table 100
 	bundle_in "$B" n1 sh -c '
 		ip link > /link; ip addr > /addr; ip route > /route; ip -6 route > /route6
-		ip neigh > /neigh; ip rule > /rule; ip route show table 100 > /route100; touch /done'
+		ip neigh > /neigh; ip rule > /rule; ip route show table 100 > /route100
+		cd /proc/sys/net && cat ipv4/ip_forward ipv4/ip_local_port_range ipv4/conf/eth0/arp_ignore \
+			ipv4/conf/default/rp_filter ipv6/conf/eth0/hop_limit core/somaxconn | paste -sd, > /sysctl'
+	edit_config "$B" '.linux.sysctl = {"net.ipv4.ip_forward": "1", "net.ipv4.ip_local_port_range": "40000 40999",
+		"net.ipv4.conf.eth0.arp_ignore": "1", "net/ipv4/conf/default/rp_filter": "2",
+		"net.ipv6.conf.eth0.hop_limit": "33", "net.core.somaxconn": "77"}'
 	say_run volt run --bundle "$B" c1 < /dev/null
 	[ "$status" -eq 0 ]
-	cat "$B"/rootfs/{link,addr,route,route6,neigh,rule,route100}
+	cat "$B"/rootfs/{link,addr,route,route6,neigh,rule,route100,sysctl}
 	grep -q "eth0: <.*UP.*mtu 1500" "$B/rootfs/link"
 	grep -q "link/ether $(ip -n n1 -j link show eth0 | gojq -r '.[0].address')" "$B/rootfs/link"
 	[ "$(grep -c link/ "$B/rootfs/link")" -eq 2 ]
@@ -60,6 +65,23 @@ teardown() {
 	grep -q "10.9.1.9.*02:00:00:00:00:09.*PERMANENT" "$B/rootfs/neigh"
 	grep -q "500:.*from 10.9.1.0/24 lookup 100" "$B/rootfs/rule"
 	grep -q "^default via 10.9.1.8" "$B/rootfs/route100"
+	[ "$(cat "$B/rootfs/sysctl")" = "$(printf '1,40000\t40999,1,2,33,77')" ]
+}
+
+@test "a sysctl turns IPv6 off where the engine gave addresses of it; IPv4 is still followed" {
+	cable n1 1
+	bundle_in "$B" n1 sh -c "$WATCHER"
+	edit_config "$B" '.linux.sysctl = {"net.ipv6.conf.all.disable_ipv6": "1"}'
+	start_in "$B" c1
+	wait_for 30 guest_says "$B" "default via 10.9.1.1"
+	guest_is_silent_about "$B" inet6
+	ip -n n1 addr add fd09:1::3/64 dev eth0 nodad
+	ip -n n1 route add 192.0.2.0/24 via 10.9.1.1
+	wait_for 5 guest_says "$B" 192.0.2.0/24
+	guest_is_silent_about "$B" inet6
+	more_cable n1 2
+	wait_for 5 guest_says "$B" "eth2    inet 10.9.2.2/24"
+	guest_is_silent_about "$B" inet6
 }
 
 @test "TCP and UDP work both ways, over IPv4 and IPv6" {
