@@ -202,7 +202,9 @@ teardown() {
 		for size in 1 17 1199 1252 1253 1472 1473 8972 8973 32768 65507; do
 			"$PROBE" udp "10.9.$n.2" 7000 "$size" 3
 		done
-		"$PROBE" udp "fd09:$n::2" 7000 65000 3
+		for size in 1 1232 1233 1452 1453 8952 8953 32768 65507 65527; do
+			"$PROBE" udp "fd09:$n::2" 7000 "$size" 3
+		done
 		"$PROBE" tcp "10.9.$n.2" 7000 3000000
 		volt delete --force "c$n"
 		n=$((n + 1))
