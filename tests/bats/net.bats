@@ -317,25 +317,36 @@ dropped() {
 	cable n1 1
 	ip addr add 10.9.1.5/24 dev host1
 	host_serves 7001
+	for port in 7002 53; do
+		"$PROBE" serve "$port" < /dev/null > /dev/null 2>&1 3>&- &
+		SERVER="$SERVER $!"
+	done
+	echo nameserver 10.9.1.1 > "$BATS_TEST_TMPDIR/resolv.conf"
 	bundle_in "$B" n1 sh -c '
 		/netprobe tcp 10.9.1.1 7001 1000 && /netprobe udp 10.9.1.1 7001 100 2 && touch /allowed
 		/netprobe udp fd09:1::1 7001 100 2 && touch /allowed6
-		timeout 5 /netprobe udp 10.9.1.5 7001 10 1 && touch /other-address
+		/netprobe udp 10.9.1.1 53 100 2 && /netprobe tcp 10.9.1.1 53 1000 && touch /name-server
+		timeout 5 /netprobe tcp 10.9.1.5 7001 10 && touch /other-address
+		timeout 5 /netprobe tcp 10.9.1.5 53 10 && touch /no-name-server
 		timeout 5 /netprobe udp 10.9.1.1 7002 10 1 && touch /other-port
 		touch /done; sleep 1000'
-	edit_config "$B" '.annotations["dev.volt.net.egress"] = "10.9.1.1:7001,[fd09:1::]/64"'
+	edit_config "$B" '.annotations["dev.volt.net.egress"] = "10.9.1.1:7001,[fd09:1::]/64,dns"
+		| .mounts += [{destination: "/etc/resolv.conf", type: "bind", source: $r, options: ["bind", "ro"]}]' \
+		--arg r "$BATS_TEST_TMPDIR/resolv.conf"
 	start_in "$B" c1
 	wait_for 90 exists "$B/rootfs/done"
 	[ -e "$B/rootfs/allowed" ]
 	[ -e "$B/rootfs/allowed6" ]
+	[ -e "$B/rootfs/name-server" ]
 	[ ! -e "$B/rootfs/other-address" ]
+	[ ! -e "$B/rootfs/no-name-server" ]
 	[ ! -e "$B/rootfs/other-port" ]
 	[ "$(dropped n1)" -gt 0 ]
 	volt events --stats c1 > "$BATS_TEST_TMPDIR/e"
 	gojq -c .data.network_policy "$BATS_TEST_TMPDIR/e"
-	gojq -e '.data.network_policy[0] | [.allowed[].entry] == ["10.9.1.1:7001", "[fd09:1::]/64"]' "$BATS_TEST_TMPDIR/e"
-	gojq -e '.data.network_policy[0] | .allowed[0].bytes > 1000 and .allowed[1].packets >= 2' "$BATS_TEST_TMPDIR/e"
-	gojq -e '.data.network_policy[0] | .refused.packets >= 2' "$BATS_TEST_TMPDIR/e"
+	gojq -e '.data.network_policy[0] | [.allowed[].entry] == ["10.9.1.1:7001", "[fd09:1::]/64", "dns"]' "$BATS_TEST_TMPDIR/e"
+	gojq -e '.data.network_policy[0] | .allowed[0].bytes > 1000 and .allowed[1].packets >= 2 and .allowed[2].packets >= 6' "$BATS_TEST_TMPDIR/e"
+	gojq -e '.data.network_policy[0] | .refused.packets >= 3' "$BATS_TEST_TMPDIR/e"
 	volt delete --force c1
 	edit_config "$B" '.annotations["dev.volt.net.egress"] = "example.org"'
 	say_run volt run --bundle "$B" c2 < /dev/null
