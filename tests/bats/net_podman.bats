@@ -11,11 +11,14 @@ setup() {
 	# What podman mounts for itself, once.
 	ip netns add warmup && ip netns delete warmup
 	setup_common
+	SERVER=
 }
 
 teardown() {
+	[ -z "$SERVER" ] || kill "$SERVER" || true
 	podman --runtime "$VOLT" rm --all --force --time 0 > /dev/null 2>&1 || true
 	podman network prune --force > /dev/null 2>&1 || true
+	ip link delete par1 2> /dev/null || true
 	teardown_common
 }
 
@@ -33,36 +36,93 @@ probe() {
 	pod run --rm --network "$net" -v "$PROBE:/netprobe:ro" localhost/busybox /netprobe "$@"
 }
 
+# host_serves - the same echo on the host, on port 7001
+host_serves() {
+	"$PROBE" serve 7001 < /dev/null > /dev/null 2>&1 3>&- &
+	SERVER=$!
+}
+
 address_of() {
 	pod inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$1"
 }
 
-gone() {
-	[ ! -e "/sys/class/net/$1" ]
+exists() {
+	[ -e "$1" ]
 }
 
 answers() {
 	"$PROBE" tcp "$1" "$2" 1 2> /dev/null
 }
 
-@test "a bridge: VM and host, VM and VM, VM and plain container; published TCP and UDP ports" {
-	serve c1 --network podman -p 8080:7000/tcp -p 5353:7000/udp
-	ip=$(address_of c1)
-	wait_for 60 answers "$ip" 7000
-	"$PROBE" tcp "$ip" 7000 1000000
-	"$PROBE" tcp 10.88.0.1 8080 100000
-	"$PROBE" udp 10.88.0.1 5353 1400 5
-	busybox ping -c 1 -W 10 "$ip"
-	probe podman udp "$ip" 7000 1400 5
-	probe podman tcp "$ip" 7000 1000000
-	timeout 120 podman --runtime crun run --rm --network podman -v "$PROBE:/netprobe:ro" \
-		localhost/busybox /netprobe tcp "$ip" 7000 100000
-	# and the other way: the VM is the client of something plain
-	timeout 120 podman --runtime crun run -d --name plain --network podman -v "$PROBE:/netprobe:ro" \
+# plain ARG... - podman with a runtime that makes containers without a VM
+plain() {
+	timeout -k 10 "$LIMIT" podman --runtime crun "$@"
+}
+
+# from NAME ARG... - the probe in the VM NAME
+from() {
+	local name=$1
+	shift
+	pod exec "$name" /netprobe "$@"
+}
+
+@test "a bridge: VM and host, VM and VM, VM and plain container, by TCP, UDP and ping; published ports" {
+	local other bridge
+	podman network create --subnet 10.77.0.0/24 --ipv6 --subnet fd77::/64 n1
+	serve c1 --network n1 --ip 10.77.0.2 --ip6 fd77::2 --cap-add NET_RAW -p 8080:7000/tcp -p 5353:7000/udp
+	serve c2 --network n1 --ip 10.77.0.3 --ip6 fd77::3
+	plain run -d --name plain --network n1 --ip 10.77.0.4 --ip6 fd77::4 --cap-add NET_RAW -v "$PROBE:/netprobe:ro" \
 		localhost/busybox /netprobe serve 7000
-	probe podman tcp "$(address_of plain)" 7000 100000
-	pod rm -f -t 0 c1 plain
-	gone podman0
+	host_serves
+	for other in 10.77.0.2 fd77::2; do
+		wait_for 60 answers "$other" 7000
+		"$PROBE" tcp "$other" 7000 1000000
+		"$PROBE" udp "$other" 7000 1400 5
+		busybox ping -c 1 -W 10 "$other"
+		from c2 tcp "$other" 7000 1000000
+		from c2 udp "$other" 7000 1400 5
+		plain exec plain /netprobe tcp "$other" 7000 100000
+		plain exec plain /netprobe udp "$other" 7000 1400 5
+		plain exec plain ping -c 1 -W 10 "$other"
+	done
+	# and the other way: the VM is the client of the host, of a VM, of something plain
+	pod exec c1 sh -e -c 'for to in 10.77.0.1%7001 fd77::1%7001 10.77.0.3%7000 fd77::3%7000 10.77.0.4%7000 fd77::4%7000; do
+		/netprobe tcp "${to%\%*}" "${to#*%}" 100000
+		/netprobe udp "${to%\%*}" "${to#*%}" 1400 5
+		ping -c 1 -W 10 "${to%\%*}"
+	done'
+	"$PROBE" tcp 10.77.0.1 8080 100000
+	"$PROBE" udp 10.77.0.1 5353 1400 5
+	bridge=$(podman network inspect n1 --format '{{.NetworkInterface}}')
+	exists "/sys/class/net/$bridge"
+	pod rm -f -t 0 c1
+	pod rm -f -t 0 c2
+	pod rm -f -t 0 plain
+	fails exists "/sys/class/net/$bridge"
+	podman network rm n1
+}
+
+@test "macvlan, beside a bridge" {
+	ip link add par1 type veth peer name rap1
+	ip addr add 10.79.0.1/24 dev rap1
+	ip link set par1 up
+	ip link set rap1 up
+	podman network create -d macvlan -o parent=par1 --subnet 10.79.0.0/24 n1
+	podman network create --subnet 10.78.0.0/24 n2
+	serve srv --network n1 --network n2
+	plain run -d --name plain --network n1 --ip 10.79.0.9 -v "$PROBE:/netprobe:ro" localhost/busybox /netprobe serve 7000
+	host_serves
+	wait_for 60 answers 10.79.0.2 7000
+	"$PROBE" tcp 10.79.0.2 7000 1000000
+	"$PROBE" udp 10.79.0.2 7000 1400 5
+	busybox ping -c 1 -W 10 10.79.0.2
+	"$PROBE" tcp 10.78.0.2 7000 100000
+	plain exec plain /netprobe udp 10.79.0.2 7000 1400 5
+	from srv tcp 10.79.0.1 7001 1000000
+	from srv udp 10.79.0.9 7000 1400 5
+	from srv udp 10.78.0.1 7001 1400 5
+	pod rm -f -t 0 srv plain
+	podman network rm n1 n2
 }
 
 @test "a network of one's own: names, IPv6, two networks at once" {
