@@ -21,53 +21,10 @@ teardown_net() {
 	[ -z "$SERVER" ] || kill $SERVER || true
 	ip link delete br0 2> /dev/null || true
 	# The runtime's own traces go before the namespaces that would take them along.
-	local id
-	for id in $(ls "$VOLT_ROOT" 2>/dev/null); do
-		volt delete --force "$id" || true
-	done
+	delete_all
 	no_traces
 	wipe_namespaces
 	teardown_common
-}
-
-wipe_namespaces() {
-	local ns
-	for ns in $(ip netns list | cut -d' ' -f1); do
-		ip netns delete "$ns"
-	done
-	rm -f /run/netns/*
-}
-
-# Nothing of ours in any namespace that still is.
-no_traces() {
-	local ns
-	for ns in $(ip netns list | cut -d' ' -f1); do
-		wait_for 5 no_taps "$ns" || return 1
-		if tc -n "$ns" qdisc show | grep ingress; then
-			echo "an ingress qdisc is left in $ns"
-			return 1
-		fi
-	done
-}
-
-no_taps() {
-	[ "$(ip -n "$1" -brief link | grep -c '^volt')" -eq 0 ]
-}
-
-# cable NAME NUMBER [MTU] - a namespace NAME with eth0 = 10.9.NUMBER.2 and fd09:NUMBER::2; .1 is the host's
-cable() {
-	local ns=$1 n=$2 mtu=${3:-1500}
-	ip netns add "$ns"
-	ip link add "host$n" mtu "$mtu" type veth peer name eth0 netns "$ns" mtu "$mtu"
-	ip addr add "10.9.$n.1/24" dev "host$n"
-	ip addr add "fd09:$n::1/64" dev "host$n" nodad
-	ip link set "host$n" up
-	ip -n "$ns" link set lo up
-	ip -n "$ns" addr add "10.9.$n.2/24" dev eth0
-	ip -n "$ns" addr add "fd09:$n::2/64" dev eth0 nodad
-	ip -n "$ns" link set eth0 up
-	ip -n "$ns" route add default via "10.9.$n.1"
-	ip -n "$ns" route add default via "fd09:$n::1"
 }
 
 # make_bridge - br0 = 10.9.1.1 and fd09:1::1, until the teardown
@@ -120,17 +77,6 @@ exists() {
 # answers ADDRESS PORT - does a server run there already?
 answers() {
 	"$PROBE" tcp "$1" "$2" 1 2> /dev/null
-}
-
-# vhost_device on|off - as a host that has it, or not
-vhost_device() {
-	if [ "$1" = on ]; then
-		modprobe vhost_net
-		[ -e /dev/vhost-net ] || mknod /dev/vhost-net c 10 238
-	else
-		modprobe -r vhost_net 2> /dev/null || true
-		rm -f /dev/vhost-net
-	fi
 }
 
 threads_of() {
