@@ -61,8 +61,23 @@ static int write_one(const char *path, const char *value)
 	return rc < 0 ? rc : 0;
 }
 
+/* Another kernel's: what this one doesn't have, or take, it does without. */
+static void apply_network(const struct ap_container *c, bool namespaced)
+{
+	for (uint32_t i = 0; i < c->n_net_sysctls; i++) {
+		const struct ap_kv *kv = &c->net_sysctls[i];
+		char path[256];
+
+		if (sysctl_path(kv->key, path, sizeof(path)) == 0 &&
+		    sysctl_is_namespaced(path, c->namespaces) == namespaced) {
+			(void)write_one(path, kv->value);
+		}
+	}
+}
+
 int sysctl_apply(const struct ap_container *c, bool namespaced, struct fail *f)
 {
+	apply_network(c, namespaced);
 	for (uint32_t i = 0; i < c->n_sysctls; i++) {
 		const struct ap_kv *kv = &c->sysctls[i];
 		char path[256];

@@ -43,6 +43,7 @@
 #include "host_cgroup.h"
 #include "interrupt.h"
 #include "launch_internal.h"
+#include "net_sysctl.h"
 #include "net_vhost.h"
 #include "oci/annotations.h"
 #include "oci/bundle.h"
@@ -347,6 +348,20 @@ static int note_others(struct creation *c, struct vr_err *err)
 	return rc == 0 ? oci_state_write(&c->dir, &c->state, err) : rc;
 }
 
+/* What config.json says of sysctls comes later there, so it holds. */
+static int tell_sysctls(struct launch *l, struct vr_err *err)
+{
+	struct ap_container *c = l->guest.container;
+	const struct net_sysctls *s = l->net.sysctls;
+
+	if (!s || s->n == 0) {
+		return 0;
+	}
+	memcpy(c->net_sysctls, s->kv, s->n * sizeof(s->kv[0]));
+	c->n_net_sysctls = s->n;
+	return launch_encode(l, err);
+}
+
 /* The shim lives in the container's network namespace, whoever made it. */
 static int attach_network(struct creation *c, struct vr_err *err)
 {
@@ -363,6 +378,9 @@ static int attach_network(struct creation *c, struct vr_err *err)
 			err);
 	c->attached = c->l.net.n > 0;
 	(void)close(fd);
+	if (rc == 0) {
+		rc = tell_sysctls(&c->l, err);
+	}
 	return rc < 0 ? rc : net_vhost_open(&c->l.net, c->l.settings.net_vhost, err);
 }
 

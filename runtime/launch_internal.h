@@ -110,6 +110,8 @@ static inline bool launch_joins(const struct launch *l)
 {
 	return l->machine.dir_fd >= 0;
 }
+/** launch_encode() - the container as the guest's agent gets it; once more if something was added since */
+int launch_encode(struct launch *l, struct vr_err *err) __attribute__((warn_unused_result));
 /** launch_open() - @dirfd: the container's state directory */
 int launch_open(struct launch *l, int dirfd, struct vr_err *err)
 	__attribute__((warn_unused_result));

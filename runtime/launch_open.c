@@ -441,22 +441,12 @@ static int complete_process(struct launch *l, struct vr_err *err)
 	return env_add(&c->process.env, more, n, &l->more_env, err);
 }
 
-static int encode_create(struct launch *l, struct vr_err *err)
+int launch_encode(struct launch *l, struct vr_err *err)
 {
 	size_t cap = AP_HEADER_LEN + AP_FRAME_MAX;
-	uint32_t bits;
 	long n;
-	int rc;
 
-	if (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits)) {
-		return vr_err_sys(err, errno, "get random bytes");
-	}
-	l->guest.container->process.port = AP_PORT_STDIO(bits);
-	rc = complete_process(l, err);
-	if (rc < 0) {
-		return rc;
-	}
-
+	free(l->create_frame);
 	l->create_frame = malloc(cap);
 	if (!l->create_frame) {
 		return vr_err_set(err, ENOMEM, "encode the container: out of memory");
@@ -469,6 +459,19 @@ static int encode_create(struct launch *l, struct vr_err *err)
 	}
 	l->create_len = (size_t)n;
 	return 0;
+}
+
+static int encode_create(struct launch *l, struct vr_err *err)
+{
+	uint32_t bits;
+	int rc;
+
+	if (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits)) {
+		return vr_err_sys(err, errno, "get random bytes");
+	}
+	l->guest.container->process.port = AP_PORT_STDIO(bits);
+	rc = complete_process(l, err);
+	return rc < 0 ? rc : launch_encode(l, err);
 }
 
 int launch_open(struct launch *l, int dirfd, struct vr_err *err)

@@ -27,6 +27,7 @@
 #include "net_move.h"
 #include "net_port.h"
 #include "net_scan.h"
+#include "net_sysctl.h"
 #include "net_tc.h"
 #include "net_visit.h"
 #include "sandbox/namespaces.h"
@@ -63,6 +64,7 @@ void net_plan_finish(struct net_plan *plan)
 	}
 	nl_socket_free(plan->events);
 	free(plan->scan);
+	free(plan->sysctls);
 	free(plan->frame);
 	net_moved_free(plan->moved);
 	vr_close_reset(&plan->ns_fd);
@@ -70,6 +72,7 @@ void net_plan_finish(struct net_plan *plan)
 	plan->n = plan->n_slots = plan->n_spare = 0;
 	plan->events = NULL;
 	plan->scan = NULL;
+	plan->sysctls = NULL;
 	plan->frame = NULL;
 	plan->moved = NULL;
 }
@@ -218,6 +221,16 @@ static void reserve(struct net_plan *out, unsigned n_queues)
 	out->n_slots = out->n + more;
 }
 
+static int read_sysctls(struct net_plan *out, struct vr_err *err)
+{
+	out->sysctls = malloc(sizeof(*out->sysctls));
+	if (!out->sysctls) {
+		return vr_err_set(err, ENOMEM, "read sysctls of the network: out of memory");
+	}
+	net_sysctl_read(out->scan, out->dns_fd >= 0, out->sysctls);
+	return 0;
+}
+
 static int attach_all(const struct oci_spec *spec, struct nl_sock *nl, struct net_scan *s,
 		      unsigned n_vcpus, const struct net_egress *egress, uint32_t request_id,
 		      struct net_plan *out, struct vr_err *err)
@@ -244,6 +257,9 @@ static int attach_all(const struct oci_spec *spec, struct nl_sock *nl, struct ne
 	}
 	if (rc == 0 && s->net.n_links > 0) {
 		rc = net_dns_open(spec, egress, s->net.resolver, &out->dns_fd, err);
+	}
+	if (rc == 0) {
+		rc = read_sysctls(out, err);
 	}
 	for (unsigned i = 0; rc == 0 && i < s->net.n_links; i++) {
 		rc = link_attach(nl, s, i, n_queues, &out->ifs[i], err);

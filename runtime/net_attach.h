@@ -14,7 +14,7 @@
  *
  * What changes afterwards is net_watch's business.
  *
- * Uses: base, oci/spec.h, net_tap, net_tc, net_scan. Used by: launch, container, netproc.
+ * Uses: base, oci/spec.h, net_tap, net_tc, net_scan, net_sysctl. Used by: launch, container, netproc.
  */
 #ifndef VOLT_NET_ATTACH_H
 #define VOLT_NET_ATTACH_H
@@ -31,6 +31,7 @@
 
 struct net_moved;
 struct net_scan;
+struct net_sysctls;
 struct nl_sock;
 
 #define NET_SPARE_LINKS	 4u /* interfaces that a running container can be given, at least */
@@ -52,6 +53,7 @@ struct net_if {
  * @frame:     encoded AP_MSG_NET for the agent, NULL when there is nothing to configure
  * @frame_len: its length in bytes
  * @dns_fd:    a socket for questions to a name server on the namespace's loopback, or -1
+ * @sysctls:   of the namespace, that the guest is to have; NULL: none
  * @moved:     interfaces of linux.netDevices, or NULL
  * @ns_fd:     the container's namespace, -1 when there is nothing to watch in it
  * @n_slots:   for devices: those of @ifs, and for what is added later
@@ -66,6 +68,7 @@ struct net_plan {
 	void *frame;
 	size_t frame_len;
 	int dns_fd;
+	struct net_sysctls *sysctls;
 	struct net_moved *moved;
 	int ns_fd;
 	struct net_scan *scan;

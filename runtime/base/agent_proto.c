@@ -334,6 +334,7 @@ static const struct apc_field container_f[] = {
 	LIST(19, ap_container, hooks, n_hooks, AP_MAX_HOOKS, hook_t),
 	SUB_IF(20, ap_container, process, process_t, flags, AP_C_HAS_PROCESS),
 	OPTMASK32(21, ap_container, joined, AP_NS_JOINED),
+	LIST(22, ap_container, net_sysctls, n_net_sysctls, AP_MAX_NET_SYSCTLS, kv_t),
 };
 
 static int container_check(const void *obj)

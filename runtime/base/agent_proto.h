@@ -66,6 +66,7 @@
 #define AP_MAX_MOUNTS	   512u
 #define AP_MAX_DEVICES	   256u
 #define AP_MAX_SYSCTLS	   128u
+#define AP_MAX_NET_SYSCTLS 320u
 #define AP_MAX_UNIFIED	   64u
 #define AP_MAX_IDMAPS	   340u /* the kernel's own limit */
 #define AP_MAX_HOOKS	   32u
@@ -520,6 +521,8 @@ struct ap_hook {
  * @rootfs:       optional: directory in the agent's root; default the share's rootfs/
  * @hostname, @domainname: optional; need AP_NS_UTS
  * @rootfs_propagation: MS_SHARED/SLAVE/PRIVATE/UNBINDABLE, with MS_REC; 0: MS_SLAVE | MS_REC
+ * @net_sysctls: of the container's network on the host; what this kernel doesn't have or take is left out
+ * @sysctls:     after those; what can't be written is an error
  * @monotonic_*, @boottime_*: time namespace offsets (AP_C_TIME_OFFSETS)
  * About 80 KiB: keep it static or on the heap.
  */
@@ -543,6 +546,8 @@ struct ap_container {
 	struct ap_device devices[AP_MAX_DEVICES];
 	uint32_t n_sysctls;
 	struct ap_kv sysctls[AP_MAX_SYSCTLS];
+	uint32_t n_net_sysctls;
+	struct ap_kv net_sysctls[AP_MAX_NET_SYSCTLS];
 	struct ap_resources resources;
 	uint32_t n_uidmaps;
 	struct ap_idmap uidmaps[AP_MAX_IDMAPS];

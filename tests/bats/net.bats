@@ -622,6 +622,29 @@ guest_has_news() {
 	volt delete --force c1
 }
 
+@test "what somebody set in the namespace is so in the guest, unless config.json says otherwise" {
+	cable n1 1
+	ip netns exec n1 sysctl -qw net.core.somaxconn=77 net.ipv4.ip_forward=1 net.ipv4.tcp_keepalive_time=123 \
+		net.ipv4.ip_unprivileged_port_start=80 net.ipv4.conf.eth0.arp_ignore=2 net.ipv6.conf.eth0.hop_limit=33
+	ip netns exec n1 sysctl -qw net.ipv4.conf.eth0.forwarding=0
+	show='cd /proc/sys/net; grep . core/somaxconn ipv4/ip_forward ipv4/tcp_keepalive_time ipv4/ip_unprivileged_port_start \
+		ipv4/conf/eth0/arp_ignore ipv4/conf/lo/arp_ignore ipv4/conf/eth0/forwarding ipv6/conf/eth0/hop_limit'
+	bundle_in "$B" n1 sh -c "$show > /sysctls"
+	edit_config "$B" '.linux.sysctl = {"net.ipv4.tcp_keepalive_time": "99"}'
+	say_run volt run --bundle "$B" c1 < /dev/null
+	[ "$status" -eq 0 ]
+	cat "$B/rootfs/sysctls"
+	[ "$(cut -d: -f2 "$B/rootfs/sysctls" | tr '\n' ' ')" = "77 1 99 80 2 0 0 33 " ]
+	# in a user namespace the network is one of its own, in the guest, too
+	edit_config "$B" '.linux.namespaces += [{type: "user"}] |
+		.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings'
+	chown -R 100000:100000 "$B/rootfs"
+	say_run volt run --bundle "$B" c2 < /dev/null
+	[ "$status" -eq 0 ]
+	cat "$B/rootfs/sysctls"
+	[ "$(cut -d: -f2 "$B/rootfs/sysctls" | tr '\n' ' ')" = "77 1 99 80 2 0 0 33 " ]
+}
+
 guest_links() {
 	volt exec "$2" ip link | grep -qF "$3"
 }

@@ -213,16 +213,20 @@ static void time_offsets(void **state)
 
 static void sysctls(void **state)
 {
-	struct ap_container *c =
-		spec_container("cat /proc/sys/kernel/shmmax /proc/sys/kernel/msgmax");
+	struct ap_container *c = spec_container("cd /proc/sys/kernel; cat shmmax msgmax msgmnb");
 	struct ap_exit e;
 	char *out;
 
 	(void)state;
+	/* the network's come first, and needn't be there: these aren't, but the last one, which config.json has, too */
+	c->net_sysctls[c->n_net_sysctls++] = (struct ap_kv){"net/ipv4/no_such_thing", "1"};
+	c->net_sysctls[c->n_net_sysctls++] = (struct ap_kv){"net/../x", "1"};
+	c->net_sysctls[c->n_net_sysctls++] = (struct ap_kv){"kernel/msgmax", "1111"};
+	c->net_sysctls[c->n_net_sysctls++] = (struct ap_kv){"kernel/msgmnb", "2222"};
 	c->sysctls[c->n_sysctls++] = (struct ap_kv){"kernel.shmmax", "1234567"};
 	c->sysctls[c->n_sysctls++] = (struct ap_kv){"kernel/msgmax", "4321"};
 	out = host_run(c, &e);
-	assert_string_equal(out, "1234567\n4321\n");
+	assert_string_equal(out, "1234567\n4321\n2222\n");
 	free(out);
 }
 

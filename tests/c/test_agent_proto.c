@@ -91,6 +91,10 @@ static void fill_container(struct ap_container *c)
 	c->devices[0] = (struct ap_device){"/dev/fuse", 'c', 10, 229, 0666, 1, 2};
 	c->n_sysctls = 1;
 	c->sysctls[0] = (struct ap_kv){"net.core.somaxconn", "1"};
+	c->n_net_sysctls = AP_MAX_NET_SYSCTLS;
+	for (uint32_t i = 0; i < AP_MAX_NET_SYSCTLS; i++) {
+		c->net_sysctls[i] = (struct ap_kv){"net/ipv4/ip_forward", i ? "0" : "1"};
+	}
 	c->resources.memory_max = 1 << 20;
 	c->resources.pids_max = AP_NO_LIMIT;
 	c->resources.cpus = "0-1";
@@ -156,6 +160,9 @@ static void create_round_trip(void **state)
 	check_strv(&box_out.readonly, NULL, 0);
 	assert_int_equal(box_out.devices[0].gid, 2);
 	assert_string_equal(box_out.sysctls[0].value, "1");
+	assert_int_equal(box_out.n_net_sysctls, AP_MAX_NET_SYSCTLS);
+	assert_string_equal(box_out.net_sysctls[0].value, "1");
+	assert_string_equal(box_out.net_sysctls[AP_MAX_NET_SYSCTLS - 1].key, "net/ipv4/ip_forward");
 	assert_int_equal(box_out.resources.pids_max, AP_NO_LIMIT);
 	assert_true(box_out.resources.cpu_weight == AP_UNSET);
 	assert_string_equal(box_out.resources.cpus, "0-1");
