@@ -156,6 +156,7 @@ static int link_attach(struct nl_sock *nl, const struct net_scan *s, unsigned i,
 	}
 	memcpy(nif->mac, s->net.links[i].mac, sizeof(nif->mac));
 	nif->mtu = (uint16_t)VR_MIN(s->net.links[i].mtu, 65535u);
+	nif->carrier = s->carrier[i];
 	return 0;
 }
 

@@ -39,6 +39,7 @@ struct nl_sock;
 
 /**
  * struct net_if - one interface of the container, and the tap for its VM
+ * @carrier: the interface has one
  * @vhost: for each queue of the tap who serves it in the kernel; -1: nobody
  */
 struct net_if {
@@ -46,6 +47,7 @@ struct net_if {
 	int vhost[NET_TAP_MAX_QUEUES];
 	uint8_t mac[6];
 	uint16_t mtu;
+	bool carrier;
 };
 
 /**

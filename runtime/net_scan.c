@@ -120,6 +120,7 @@ static void link_take(struct net_scan *s, struct rtnl_link *link, const char *na
 	(void)snprintf(s->name[n], sizeof(s->name[n]), "%s", name); /* the kernel's limit, too */
 	s->ifindex[n] = rtnl_link_get_ifindex(link);
 	s->veth[n] = kind && strcmp(kind, "veth") == 0;
+	s->carrier[n] = rtnl_link_get_carrier(link) != 0;
 	s->net.links[n] = (struct ap_link){
 		.slot = n,
 		.name = s->name[n],

@@ -25,6 +25,7 @@ struct nlmsghdr;
  *           one, which is to be done before net_scan_config()
  * @ifindex: of each link
  * @veth:    each link's far end sends it every multicast frame anyway
+ * @carrier: each link has one, as a cable that is plugged in at both ends
  * @learnt:  each address is an IPv6 one that ends by itself, as those from router advertisements
  * @egress:  where the guest may send to; the caller's, NULL: everywhere
  * @taken:   name of a tap of another VM in this namespace, or ""
@@ -35,6 +36,7 @@ struct net_scan {
 	char name[AP_MAX_LINKS][AP_NET_NAME_MAX + 1];
 	int ifindex[AP_MAX_LINKS];
 	bool veth[AP_MAX_LINKS];
+	bool carrier[AP_MAX_LINKS];
 	bool learnt[AP_MAX_ADDRS];
 	int lo_ifindex;
 	const struct net_egress *egress;

@@ -49,7 +49,8 @@ struct net_watch {
 	const struct net_egress *egress;
 	unsigned n_vcpus;
 	unsigned n_slots;
-	uint32_t taken; /* slots with other devices, a bit each */
+	uint32_t taken;	  /* slots with other devices, a bit each */
+	uint32_t carrier; /* slots whose link was last said to have one */
 	bool dirty;
 	struct port port[AP_MAX_LINKS];
 	int spare[NET_SPARE_QUEUES];
@@ -97,6 +98,7 @@ static int take_plan(struct net_watch *w, const struct net_plan *plan)
 	scan_copy(w->now, plan->scan);
 	for (unsigned i = 0; i < plan->n; i++) {
 		port_set(&w->port[i], w->now, i, &plan->ifs[i].tap);
+		w->carrier |= w->now->carrier[i] ? 1u << i : 0;
 	}
 	memcpy(w->spare, plan->spare, sizeof(w->spare));
 	w->n_spare = plan->n_spare;
@@ -252,6 +254,7 @@ static void scan_drop(struct net_scan *s, unsigned i)
 		memcpy(s->name[k], s->name[k + 1], sizeof(s->name[k]));
 		s->ifindex[k] = s->ifindex[k + 1];
 		s->veth[k] = s->veth[k + 1];
+		s->carrier[k] = s->carrier[k + 1];
 		s->net.links[k] = s->net.links[k + 1];
 		s->net.links[k].name = s->name[k];
 	}
@@ -513,6 +516,7 @@ static int read_namespace(struct net_watch *w, uint32_t *added)
 static void describe(const struct net_watch *w, uint32_t added, struct net_change *out)
 {
 	*out = (struct net_change){.added = added,
+				   .carrier = w->carrier,
 				   .payload = w->payload + AP_HEADER_LEN,
 				   .payload_len = w->payload_len};
 	for (uint32_t i = 0; i < w->now->net.n_links; i++) {
@@ -521,12 +525,13 @@ static void describe(const struct net_watch *w, uint32_t added, struct net_chang
 
 		out->slots |= 1u << l->slot;
 		nif->tap = w->port[l->slot].tap;
+		nif->carrier = (w->carrier & 1u << l->slot) != 0;
 		nif->mtu = (uint16_t)VR_MIN(l->mtu, 65535u);
 		memcpy(nif->mac, l->mac, sizeof(nif->mac));
 	}
 }
 
-/* Return: 1 when the guest has to know, 0, or -errno */
+/* Return: NET_WATCH_CHANGED, 0, or -errno */
 static int settle(struct net_watch *w, uint32_t added)
 {
 	long n = ap_encode_net(&w->next->net, 1, w->next_payload,
@@ -546,7 +551,26 @@ static int settle(struct net_watch *w, uint32_t added)
 	w->payload = w->next_payload;
 	w->next_payload = payload;
 	w->payload_len = len;
-	return same ? 0 : 1;
+	return same ? 0 : NET_WATCH_CHANGED;
+}
+
+/* Return: has a link that the VM knows already got or lost its carrier? That of a new one comes with it */
+static bool carrier_changed(struct net_watch *w, uint32_t added)
+{
+	const struct net_scan *s = w->now;
+	uint32_t known = 0;
+	uint32_t have = 0;
+	bool changed;
+
+	for (uint32_t i = 0; i < s->net.n_links; i++) {
+		uint32_t bit = 1u << s->net.links[i].slot;
+
+		known |= bit & ~added;
+		have |= s->carrier[i] ? bit : 0;
+	}
+	changed = ((w->carrier ^ have) & known) != 0;
+	w->carrier = have;
+	return changed;
 }
 
 int net_watch_scan(struct net_watch *w, struct net_change *out)
@@ -561,7 +585,10 @@ int net_watch_scan(struct net_watch *w, struct net_change *out)
 	if (rc == 0) {
 		rc = settle(w, added);
 	}
-	if (rc == 1) {
+	if (rc >= 0 && carrier_changed(w, added)) {
+		rc |= NET_WATCH_CARRIER;
+	}
+	if (rc > 0) {
 		describe(w, added, out);
 	}
 	return rc;

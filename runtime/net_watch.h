@@ -28,17 +28,22 @@
 
 #define NET_WATCH_PAYLOAD_MAX (128u * 1024u) /* of an AP_MSG_NET with all that it can have */
 
+#define NET_WATCH_CHANGED 1 /* the guest has to be told of its network */
+#define NET_WATCH_CARRIER 2 /* of a link, which its device shows */
+
 struct net_watch;
 
 /**
  * struct net_change - what the network is now
  * @slots: of the interfaces there are, a bit each
  * @added: of those that are new since the last change; @tap: theirs, borrowed
+ * @carrier: of those that have one
  * @payload: of AP_MSG_NET, borrowed
  */
 struct net_change {
 	uint32_t slots;
 	uint32_t added;
+	uint32_t carrier;
 	struct net_if ifs[AP_MAX_LINKS];
 	const void *payload;
 	size_t payload_len;
@@ -72,7 +77,7 @@ bool net_watch_drain(struct net_watch *w);
  *
  * What can't be followed (too many interfaces, one that is taken) is logged and left out.
  *
- * Return: 1 for a change that the guest has to know of, 0 for none, or -errno.
+ * Return: NET_WATCH_* of what changed, 0 for nothing, or -errno.
  */
 int net_watch_scan(struct net_watch *w, struct net_change *out) __attribute__((warn_unused_result));
 

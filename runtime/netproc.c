@@ -87,6 +87,7 @@ static int tell_state(const struct netproc *n, const struct net_change *c)
 		}
 		memcpy(m.ifs[slot].mac, nif->mac, sizeof(nif->mac));
 		m.ifs[slot].mtu = nif->mtu;
+		m.ifs[slot].carrier = nif->carrier;
 		m.ifs[slot].n_queues = nif->tap.n_queues;
 		m.ifs[slot].uso = nif->tap.uso;
 		memcpy(fds + n_fds, nif->tap.fd, nif->tap.n_queues * sizeof(*fds));
@@ -100,10 +101,17 @@ static int tell_state(const struct netproc *n, const struct net_change *c)
 static void look(struct netproc *n)
 {
 	static struct net_change c; /* large */
+	int rc = net_watch_scan(n->watch, &c);
 
 	n->since = 0;
-	if (net_watch_scan(n->watch, &c) == 1 && tell_state(n, &c) < 0) {
+	if (rc < 0) {
+		return;
+	}
+	if (rc & NET_WATCH_CHANGED && tell_state(n, &c) < 0) {
 		vr_warn("the VM can't be told of a change of its network");
+	}
+	if (rc & NET_WATCH_CARRIER) {
+		tell(n, NET_OP_CARRIER, c.carrier);
 	}
 }
 

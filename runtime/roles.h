@@ -246,7 +246,8 @@ enum net_op {
 	NET_OP_TAKEN =
 		5, /* vmm -> net: slot @arg has a device that is no network, until RELEASED */
 	NET_OP_SYNCED = 3, /* net -> vmm: the answer to NET_OP_SYNC */
-	NET_OP_STATE = 4   /* net -> vmm: struct net_state_msg */
+	NET_OP_STATE = 4,  /* net -> vmm: struct net_state_msg */
+	NET_OP_CARRIER = 6 /* net -> vmm: the links that have one, a bit of @arg for each slot */
 };
 struct net_msg {
 	uint32_t op; /* enum net_op */
@@ -270,6 +271,7 @@ struct net_state_msg {
 		uint16_t mtu;
 		uint32_t n_queues;
 		uint32_t uso;
+		uint32_t carrier;
 	} ifs[AP_MAX_LINKS];
 	uint8_t payload[];
 };

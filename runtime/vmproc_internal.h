@@ -287,6 +287,8 @@ int vmproc_net_add(struct vmproc *p, uint32_t slot, const struct net_if *nif)
 	__attribute__((warn_unused_result));
 /** vmproc_net_remove() - one less; a slot without a device is fine */
 void vmproc_net_remove(struct vmproc *p, uint32_t slot);
+/** vmproc_net_carrier() - the guest sees which of its links have one: a bit of @slots for each */
+void vmproc_net_carrier(struct vmproc *p, uint32_t slots);
 /** vmproc_net_place() - the VM's slot for slot @slot of networks. Return: it, or -EINVAL */
 int vmproc_net_place(const struct vmproc *p, uint32_t slot) __attribute__((warn_unused_result));
 /** vmproc_net_slots() - those with a device, a bit each */

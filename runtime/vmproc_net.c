@@ -83,6 +83,7 @@ static int device_create(struct vmproc *p, struct vmproc_net *n, const struct ne
 		.mtu = nif->mtu,
 		.n_pairs = nif->tap.n_queues,
 		.uso = nif->tap.uso,
+		.no_carrier = !nif->carrier,
 		.kernel = in_kernel(nif) ? &kernel : NULL,
 		.offload = offload,
 		.ctx = n,
@@ -191,6 +192,15 @@ int vmproc_net_add(struct vmproc *p, uint32_t slot, const struct net_if *nif)
 int vmproc_net_place(const struct vmproc *p, uint32_t slot)
 {
 	return slot < p->nets->n ? p->nets->slot[slot] : -EINVAL;
+}
+
+void vmproc_net_carrier(struct vmproc *p, uint32_t slots)
+{
+	for (unsigned i = 0; i < p->nets->n; i++) {
+		if (p->nets->v[i].dev) {
+			virtio_net_set_link(p->nets->v[i].dev, (slots & 1u << i) != 0);
+		}
+	}
 }
 
 static void close_fds(struct net_if *nif)

@@ -226,7 +226,7 @@ static uint32_t count_fds(const struct net_state_msg *m)
 /* @fds: taken over on success, set to -1 then */
 static int plug(struct vmproc *p, const struct net_state_msg *m, uint32_t slot, int *fds)
 {
-	struct net_if nif = {.mtu = m->ifs[slot].mtu};
+	struct net_if nif = {.mtu = m->ifs[slot].mtu, .carrier = m->ifs[slot].carrier != 0};
 	unsigned n = m->ifs[slot].n_queues;
 	int rc = 0;
 
@@ -301,6 +301,8 @@ static void message(struct vmproc *p)
 	} else if ((size_t)n == sizeof(r->in.word) && r->in.word.op == NET_OP_SYNCED) {
 		r->start.synced |= r->in.word.arg == r->syncs;
 		start_if_due(p);
+	} else if ((size_t)n == sizeof(r->in.word) && r->in.word.op == NET_OP_CARRIER) {
+		vmproc_net_carrier(p, r->in.word.arg);
 	}
 	for (size_t i = 0; i < n_fds; i++) {
 		vr_close_reset(&fds[i]);

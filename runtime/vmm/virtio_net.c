@@ -263,7 +263,7 @@ int virtio_net_create(const struct gmem *mem, const struct virtio_net_config *cf
 	net->ops = net_ops;
 	net->ops.features = features_of(cfg);
 	net->ops.n_queues = cfg->n_pairs * 2 + (cfg->n_pairs > 1 ? 1 : 0);
-	net->link_up = true;
+	net->link_up = !cfg->no_carrier;
 	for (unsigned i = 0; i < cfg->n_pairs; i++) {
 		net->pair[i].tap = cfg->tap[i];
 	}

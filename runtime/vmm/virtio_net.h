@@ -58,6 +58,7 @@ struct virtio_net_kernel {
  * @n_pairs:   1..VIRTIO_NET_MAX_PAIRS queue pairs, each with
  * @tap:       a non-blocking tap queue; borrowed
  * @uso:       the tap segments UDP (Linux 6.2)
+ * @no_carrier: the interface has none: the link is down at first
  * @kernel:    serves the pairs; NULL: we do
  * @offload:   tell the tap what the driver takes, NET_TUN_*; may be NULL. Called by vCPU
  *             threads, with the lock held
@@ -68,12 +69,13 @@ struct virtio_net_config {
 	unsigned n_pairs;
 	int tap[VIRTIO_NET_MAX_PAIRS];
 	bool uso;
+	bool no_carrier;
 	const struct virtio_net_kernel *kernel;
 	int (*offload)(void *ctx, unsigned flags);
 	void *ctx;
 };
 
-/** virtio_net_create() - a device with its link up. Return: 0, -EINVAL, -ENOMEM */
+/** virtio_net_create() - a device. Return: 0, -EINVAL, -ENOMEM */
 int virtio_net_create(const struct gmem *mem, const struct virtio_net_config *cfg,
 		      struct virtio_net **out) __attribute__((warn_unused_result));
 /** virtio_net_destroy() - the taps stay open; NULL is fine */

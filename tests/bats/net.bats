@@ -645,6 +645,38 @@ guest_has_news() {
 	[ "$(cut -d: -f2 "$B/rootfs/sysctls" | tr '\n' ' ')" = "77 1 99 80 2 0 0 33 " ]
 }
 
+# carrier_is DIR WHAT - the last snapshot of a guest's eth0 says so
+carrier_is() {
+	[ "$(cat "$1/rootfs/carrier")" = "$2" ]
+}
+
+@test "the guest sees a cable that is pulled out at the other end, and plugged in again" {
+	cable n1 1
+	ip link set host1 down # so there is none at create
+	bundle_in "$B" n1 sh -c '
+		while :; do { cat /sys/class/net/eth0/carrier; ip link show eth0 | grep -o NO-CARRIER; } > /new
+		mv /new /carrier; sleep 0.1; done'
+	start_in "$B" c1
+	wait_for 30 carrier_is "$B" $'0\nNO-CARRIER'
+	ip link set host1 up
+	wait_for 5 carrier_is "$B" 1
+	busybox ping -c 2 -W 10 10.9.1.2
+	ip link set host1 down
+	wait_for 5 carrier_is "$B" $'0\nNO-CARRIER'
+	ip link set host1 up
+	wait_for 5 carrier_is "$B" 1
+	busybox ping -c 2 -W 10 10.9.1.2
+	ip addr add fd09:1::1/64 dev host1 nodad # the host's own went with its end
+	busybox ping -c 2 -W 10 fd09:1::2
+	# an interface that comes without one, and gets it
+	ip link add host2 type veth peer name eth2 netns n1
+	ip -n n1 link set eth2 up
+	wait_for 5 guest_links "$B" c1 "eth2: <NO-CARRIER"
+	ip link set host2 up
+	wait_for 5 guest_links "$B" c1 "eth2: <BROADCAST,MULTICAST,UP,LOWER_UP>"
+	volt delete --force c1
+}
+
 guest_links() {
 	volt exec "$2" ip link | grep -qF "$3"
 }

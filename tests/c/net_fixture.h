@@ -42,11 +42,15 @@ static inline int set_offload(void *ctx, unsigned flags)
 	return f->offload_rc;
 }
 
-static inline int setup(void **state)
+static inline int setup_cable(void **state, bool carrier)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	struct virtio_net_config cfg = {
-		.mtu = MTU, .n_pairs = PAIRS, .uso = true, .offload = set_offload, .ctx = f};
+	struct virtio_net_config cfg = {.mtu = MTU,
+					.n_pairs = PAIRS,
+					.uso = true,
+					.no_carrier = !carrier,
+					.offload = set_offload,
+					.ctx = f};
 
 	memcpy(cfg.mac, mac, sizeof(mac));
 	for (unsigned i = 0; i < PAIRS; i++) {
@@ -61,6 +65,11 @@ static inline int setup(void **state)
 	f->dev = virtio_net_dev(f->net);
 	*state = f;
 	return 0;
+}
+
+static inline int setup(void **state)
+{
+	return setup_cable(state, true);
 }
 
 static inline int teardown(void **state)

@@ -590,6 +590,26 @@ static void test_link(void **state)
 	assert_true(eg_used_next(f->g, 1, &u));
 }
 
+static int setup_unplugged(void **state)
+{
+	return setup_cable(state, false);
+}
+
+static void test_no_carrier_at_first(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t status[2] = {0xff};
+
+	assert_true(f->dev->ops->features & NETF_STATUS); /* else nobody would look */
+	start(f, EG_ALL_OFFERED);
+	virtio_mmio_read(f->dev, 0x106, status, 2);
+	assert_int_equal(status[0], 0);
+	virtio_net_set_link(f->net, true);
+	assert_int_equal(eg_irq_take(f->g), VIRTIO_IRQ_CONFIG);
+	virtio_mmio_read(f->dev, 0x106, status, 2);
+	assert_int_equal(status[0], NET_STATUS_LINK);
+}
+
 /* --- lies ------------------------------------------------------------------------------------ */
 
 static void good_tx(struct eg *g, void *ctx)
@@ -725,6 +745,8 @@ int main(void)
 		T(test_unknown_control_requests),
 		T(test_control_queue_without_multiqueue),
 		T(test_link),
+		cmocka_unit_test_setup_teardown(test_no_carrier_at_first, setup_unplugged,
+						teardown),
 		T(test_lies_when_sending),
 		T(test_lies_when_receiving),
 		T(test_reset_forgets_buffers),

@@ -386,6 +386,62 @@ static void test_nothing_is_left(void **state)
 	assert_false(sh("tc qdisc show dev in1 | grep -q ingress"));
 }
 
+/* The kernel says first that an end was set up, then what became of it; and addresses may come with the carrier. */
+static void expect_carrier(struct fixture *f, uint32_t carrier)
+{
+	struct pollfd p = {.fd = net_watch_fd(f->watch), .events = POLLIN};
+	int rc = 0;
+
+	while (!(rc & NET_WATCH_CARRIER)) {
+		assert_int_equal(poll(&p, 1, 5000), 1);
+		assert_true(net_watch_drain(f->watch));
+		rc = net_watch_scan(f->watch, &f->change);
+		assert_true(rc >= 0);
+	}
+	assert_int_equal(f->change.carrier, carrier);
+	assert_int_equal(f->change.added, 0);
+}
+
+static void far_end(unsigned n, const char *what)
+{
+	assert_true(sh("nsenter --net=/proc/self/fd/%d ip link set out%u %s", far_ns, n, what));
+}
+
+/* A veth has a carrier while both ends are up. */
+static void test_the_carrier_is_followed(void **state)
+{
+	struct fixture *f = *state;
+
+	NEED(f);
+	assert_false(f->plan.ifs[0].carrier);
+	settle(f);
+	far_end(0, "up");
+	expect_carrier(f, 1);
+	pair_make(1);
+	expect_change(f, 3, 2);
+	assert_false(f->change.ifs[1].carrier);
+	assert_int_equal(f->change.carrier, 1);
+	far_end(1, "up");
+	expect_carrier(f, 3);
+	far_end(0, "down");
+	expect_carrier(f, 2);
+	pair_end(1);
+	expect_change(f, 1, 0);
+	assert_int_equal(f->change.carrier, 0);
+}
+
+static void test_a_new_interface_comes_with_its_carrier(void **state)
+{
+	struct fixture *f = *state;
+
+	NEED(f);
+	settle(f);
+	assert_true(sh("ip link add dev in1 type dummy && ip link set in1 up"));
+	expect_change(f, 3, 2);
+	assert_true(f->change.ifs[1].carrier);
+	assert_int_equal(f->change.carrier, 2);
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -402,6 +458,8 @@ int main(void)
 		T(test_there_is_room_for_some),
 		T(test_slots_of_other_devices_are_left_alone),
 		T(test_what_is_taken_is_left_alone),
+		T(test_the_carrier_is_followed),
+		T(test_a_new_interface_comes_with_its_carrier),
 		T(test_nothing_is_left),
 	};
 
