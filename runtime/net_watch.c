@@ -290,7 +290,20 @@ static void port_free(struct net_watch *w, struct port *p)
 
 void net_watch_taken(struct net_watch *w, uint32_t slot)
 {
-	w->taken |= slot < AP_MAX_LINKS ? 1u << slot : 0;
+	struct port *p;
+
+	if (slot >= AP_MAX_LINKS) {
+		return;
+	}
+	p = &w->port[slot];
+	w->taken |= 1u << slot;
+	if (p->ifindex > 0) { /* given away by both at once, and plugged in is the other one */
+		if (!p->gone) {
+			net_port_leave(w->nl, p->ifindex);
+		}
+		port_free(w, p);
+		w->dirty = true;
+	}
 }
 
 void net_watch_released(struct net_watch *w, uint32_t slot)

@@ -81,7 +81,11 @@ bool net_watch_drain(struct net_watch *w);
  */
 int net_watch_scan(struct net_watch *w, struct net_change *out) __attribute__((warn_unused_result));
 
-/** net_watch_taken() - the VM has another device on @slot, until it is released; any number is fine */
+/**
+ * net_watch_taken() - the VM has another device on @slot, until it is released; any number is fine
+ *
+ * An interface that was to have it gets another one with the next scan, if there is one.
+ */
 void net_watch_taken(struct net_watch *w, uint32_t slot);
 /** net_watch_released() - the VM has no device on @slot any more: its tap may go; any number is fine */
 void net_watch_released(struct net_watch *w, uint32_t slot);

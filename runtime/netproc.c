@@ -157,6 +157,7 @@ static bool vmm_serve(struct netproc *n)
 		tell(n, NET_OP_SYNCED, m.arg);
 	} else if (len == (ssize_t)sizeof(m) && m.op == NET_OP_TAKEN) {
 		net_watch_taken(n->watch, m.arg);
+		note_change(n);
 	} else if (len == (ssize_t)sizeof(m) && m.op == NET_OP_RELEASED) {
 		net_watch_released(n->watch, m.arg);
 		note_change(n);

@@ -257,6 +257,7 @@ static void on_state(struct vmproc *p, const struct net_state_msg *m, size_t pay
 	struct vmproc_netrole *r = p->netrole;
 	/* one that was announced and couldn't be had is gone, too */
 	uint32_t gone = (r->slots | vmproc_net_slots(p)) & ~m->slots;
+	uint32_t busy = 0;
 	size_t at = 0;
 
 	if (count_fds(m) != n_fds || payload_len > sizeof(r->payload)) {
@@ -268,13 +269,22 @@ static void on_state(struct vmproc *p, const struct net_state_msg *m, size_t pay
 			r->gone_with[slot] = r->told + 1;
 		}
 		if (m->added & 1u << slot) {
-			if (plug(p, m, slot, fds + at) < 0) {
+			int rc = plug(p, m, slot, fds + at);
+
+			busy |= rc == -EBUSY ? 1u << slot : 0;
+			if (rc < 0 && rc != -EBUSY) {
 				vr_warn("a network device can't be added to the VM");
 			}
 			at += m->ifs[slot].n_queues;
 		}
 	}
-	r->slots = m->slots;
+	r->slots = m->slots & ~busy;
+	if (busy) {
+		/* A container joined meanwhile and has the slot, which the net process has been told: it will say
+		 * where the interface goes instead. */
+		r->waits = false;
+		return;
+	}
 	memcpy(r->payload, m->payload, payload_len);
 	r->payload_len = payload_len;
 	r->waits = true;

@@ -355,6 +355,41 @@ static void test_slots_of_other_devices_are_left_alone(void **state)
 	expect_change(f, 0x1b, 2);
 }
 
+/* The VM gave it away just when it was given to an interface: the VM's word counts. */
+static void test_a_slot_is_given_away_twice(void **state)
+{
+	struct fixture *f = *state;
+
+	NEED(f);
+	settle(f);
+	pair_make(1);
+	expect_change(f, 3, 2);
+	net_watch_taken(f->watch, 1);
+	expect_change(f, 5, 4);
+	assert_int_equal(told(f)->links[1].slot, 2);
+	assert_int_equal(f->change.ifs[2].tap.n_queues, VCPUS);
+	assert_true(
+		sh("tc filter show dev in1 parent ffff: | grep -q 'Egress Redirect to device %s'",
+		   f->change.ifs[2].tap.name));
+	/* the last one */
+	net_watch_taken(f->watch, 3);
+	net_watch_taken(f->watch, 4);
+	net_watch_taken(f->watch, 2);
+	expect_change(f, 1, 0);
+	assert_false(sh("tc qdisc show dev in1 | grep -q ingress"));
+	/* and when it goes before the VM has said so */
+	net_watch_released(f->watch, 3);
+	assert_true(net_watch_drain(f->watch));
+	assert_int_equal(net_watch_scan(f->watch, &f->change), NET_WATCH_CHANGED);
+	assert_int_equal(f->change.added, 8);
+	pair_end(1);
+	expect_change(f, 1, 0);
+	net_watch_taken(f->watch, 3);
+	net_watch_released(f->watch, 3);
+	pair_make(1);
+	expect_change(f, 9, 8);
+}
+
 /* One with a traffic policy of somebody's is left alone, and doesn't stand in the way of others. */
 static void test_what_is_taken_is_left_alone(void **state)
 {
@@ -457,6 +492,7 @@ int main(void)
 		T(test_an_mtu_stays_within_what_its_device_was_made_for),
 		T(test_there_is_room_for_some),
 		T(test_slots_of_other_devices_are_left_alone),
+		T(test_a_slot_is_given_away_twice),
 		T(test_what_is_taken_is_left_alone),
 		T(test_the_carrier_is_followed),
 		T(test_a_new_interface_comes_with_its_carrier),
