@@ -450,7 +450,7 @@ lint: fmt-check tidy
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability \
 		--inline-suppr --suppressions-list=tests/cppcheck.supp -D_GNU_SOURCE -D__x86_64__ \
 		-Iruntime -I$(BUILD)/gen runtime guest-agent
-	$(Q)codespell --quiet-level=2 --skip=tests/fuzz/corpus --ignore-words-list=extint,nd,te README.md SECURITY.md docs runtime guest-agent kernel-config tests
+	$(Q)codespell --quiet-level=2 --skip=tests/fuzz/corpus --ignore-words-list=extint,iif,nd,te README.md SECURITY.md docs runtime guest-agent kernel-config tests
 
 .PHONY: help
 help:

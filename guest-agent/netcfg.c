@@ -282,6 +282,23 @@ static bool has(const struct ap_net *net, enum netitem_kind kind, const void *it
 	return false;
 }
 
+static bool name_differs(const struct ap_net *net, uint32_t slot)
+{
+	const struct ap_link *a = link_on(&now, slot);
+	const struct ap_link *b = link_on(net, slot);
+
+	return a && b ? strcmp(a->name, b->name) != 0 : a != b;
+}
+
+/* The kernel knows a rule's interfaces by name: with another one it is another rule. */
+static bool is_renamed(const struct ap_net *net, enum netitem_kind kind, const void *item)
+{
+	const struct ap_rule *r = item;
+
+	return kind == NETITEM_RULE &&
+	       (name_differs(net, r->in_link) || name_differs(net, r->out_link));
+}
+
 /* In the opposite order of how they came, under the names of then. Return: whether an address went */
 static bool remove_old(struct netcfg *c)
 {
@@ -292,7 +309,7 @@ static bool remove_old(struct netcfg *c)
 
 	for (unsigned kind = NETITEM_COUNT; kind-- > 0;) {
 		for (uint32_t i = 0; (item = netitem_at(&now, kind, i, &size)); i++) {
-			if (!has(net, kind, item)) {
+			if (!has(net, kind, item) || is_renamed(net, kind, item)) {
 				c->net = &now;
 				netitem_del(c, kind, item);
 				address |= kind == NETITEM_ADDR;
@@ -318,7 +335,7 @@ static int add_new(struct netcfg *c, bool all_routes, struct fail *f)
 	for (unsigned kind = 0; kind < NETITEM_COUNT; kind++) {
 		for (uint32_t i = 0; (item = netitem_at(c->net, kind, i, &size)); i++) {
 			if (incomplete || (kind == NETITEM_ROUTE && all_routes) ||
-			    !has(&now, kind, item)) {
+			    !has(&now, kind, item) || is_renamed(c->net, kind, item)) {
 				int rc = netitem_add(c, kind, item, first < 0 ? &later : f);
 
 				first = first < 0 ? first : rc;

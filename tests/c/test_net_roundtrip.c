@@ -775,6 +775,41 @@ static void test_one_bad_item_hides_no_other(void **state)
 	refuse(&n, "add neighbour 10.1.0.9 on '?'");
 }
 
+/* The kernel knows a rule's interfaces by their names of when it was made. */
+static void test_a_rule_follows_its_interfaces_name(void **state)
+{
+	static struct ap_net n;
+	struct fixture *f = *state;
+
+	if (!f->can) {
+		skip();
+	}
+	n = (struct ap_net){.n_links = 2, .n_rules = 2};
+	for (uint32_t i = 0; i < 2; i++) {
+		n.links[i] = (struct ap_link){
+			.slot = i, .name = i ? "net1" : "net0", .mtu = 1500, .flags = AP_L_UP};
+		memcpy(n.links[i].mac, mac_of[i], 6);
+		n.rules[i] = (struct ap_rule){.family = 4,
+					      .action = 1,
+					      .priority = 500 + i,
+					      .table = 100,
+					      .in_link = i ? AP_LINK_NONE : 0,
+					      .out_link = i ? 1 : AP_LINK_LO};
+	}
+	apply(&n);
+	assert_true(on_output("ip rule", "500:\tfrom all iif net0 oif lo lookup 100"));
+	assert_true(on_output("ip rule", "501:\tfrom all oif net1 lookup 100"));
+	n.links[0].name = "wan0";
+	apply(&n);
+	assert_true(on_output("ip rule", "500:\tfrom all iif wan0 oif lo lookup 100"));
+	assert_false(on_output("ip rule", "net0"));
+	assert_true(on_output("ip rule", "501:\tfrom all oif net1 lookup 100"));
+	n.links[1].name = "wan1";
+	apply(&n);
+	assert_true(on_output("ip rule", "501:\tfrom all oif wan1 lookup 100"));
+	assert_false(on_output("ip rule", "net1"));
+}
+
 /* The engine's word on router advertisements is followed both ways, and the workload's is left alone. */
 static void test_router_advertisements_are_allowed_again(void **state)
 {
@@ -859,6 +894,7 @@ int main(void)
 		T(test_networks_come_and_go),
 		T(test_a_failure_is_made_up_for),
 		T(test_one_bad_item_hides_no_other),
+		T(test_a_rule_follows_its_interfaces_name),
 		T(test_router_advertisements_are_allowed_again),
 		T(test_ipv6_stays_off),
 	};
