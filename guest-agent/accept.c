@@ -38,21 +38,23 @@ union address {
 static socklen_t address_of(uint32_t kind, uint32_t proc, uint32_t stream, union address *out)
 {
 	uint16_t port = htons(AP_FD_PORT(kind));
+	/* one of its own: on the host the same port may have listened on other addresses. IPv6 has one alone: there
+	 * it is mapped. */
+	uint32_t loopback =
+		htonl(127u << 24 | stream << 20 | self_number() << 17 | (proc & 0x1ffff));
 
 	memset(out, 0, sizeof(*out));
 	switch (AP_FD_FAMILY(kind)) {
 	case 4:
-		/* one of its own: on the host the same port may have listened on other addresses */
-		out->in = (struct sockaddr_in){.sin_family = AF_INET,
-					       .sin_port = port,
-					       .sin_addr.s_addr = htonl(127u << 24 | stream << 20 |
-									self_number() << 17 |
-									(proc & 0x1ffff))};
+		out->in = (struct sockaddr_in){
+			.sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = loopback};
 		return sizeof(out->in);
 	case 6:
 		out->in6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
 						 .sin6_port = port,
-						 .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+						 .sin6_addr.s6_addr[10] = 0xff,
+						 .sin6_addr.s6_addr[11] = 0xff};
+		memcpy(&out->in6.sin6_addr.s6_addr[12], &loopback, sizeof(loopback));
 		return sizeof(out->in6);
 	default:
 		out->un.sun_family = AF_UNIX; /* a name that begins with NUL is in no directory */
@@ -62,12 +64,24 @@ static socklen_t address_of(uint32_t kind, uint32_t proc, uint32_t stream, union
 	}
 }
 
+/* IPv6 sockets take mapped addresses, whatever bindv6only says. */
+static int socket_for(int family, int flags)
+{
+	const int off = 0;
+	int fd = sys_rc(socket(family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+
+	if (fd >= 0 && family == AF_INET6) { /* what fails then is using it */
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	}
+	return fd;
+}
+
 int accept_listen(uint32_t kind, uint32_t proc, uint32_t stream)
 {
 	const int one = 1;
 	union address at;
 	socklen_t len = address_of(kind, proc, stream, &at);
-	int fd = sys_rc(socket(at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	int fd = socket_for(at.any.sa_family, 0);
 	int rc;
 
 	if (fd < 0) {
@@ -99,7 +113,7 @@ static int dial_process(uint32_t kind, const struct ap_accept *m)
 {
 	union address at;
 	socklen_t len = address_of(kind, m->proc, m->stream, &at);
-	int fd = sys_rc(socket(at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	int fd = socket_for(at.any.sa_family, SOCK_NONBLOCK);
 	int rc = fd < 0 ? fd : sys_rc(connect(fd, &at.any, len));
 
 	if (rc < 0 && rc != -EINPROGRESS) {

@@ -11,12 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/agent_proto.h"
+#include "guest-agent/accept.h"
 #include "guest-agent/abi.h"
 #include "guest-agent/cgroup.h"
 #include "guest-agent/lookup.h"
@@ -213,6 +215,27 @@ static void mount_options(void **state)
 	assert_int_equal(mounts_attr(MS_RELATIME), 0);
 }
 
+/* Each listening socket of a process is another one of the host's, which may have the same port. */
+static void listeners_with_the_same_port(void **state)
+{
+	static const uint32_t families[] = {4, 6};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		uint32_t kind = AP_FD_LISTEN(families[i], 7199);
+		int fd[2] = {accept_listen(kind, 1, 3), accept_listen(kind, 1, 4)};
+		int domain = 0;
+		socklen_t len = sizeof(domain);
+
+		assert_true(fd[0] >= 0);
+		assert_true(fd[1] >= 0);
+		assert_int_equal(getsockopt(fd[1], SOL_SOCKET, SO_DOMAIN, &domain, &len), 0);
+		assert_int_equal(domain, families[i] == 4 ? AF_INET : AF_INET6);
+		close(fd[0]);
+		close(fd[1]);
+	}
+}
+
 static void sysctl_names(void **state)
 {
 	char out[64];
@@ -281,6 +304,7 @@ int main(void)
 		cmocka_unit_test(environment),
 		cmocka_unit_test(mount_options),
 		cmocka_unit_test(sysctl_names),
+		cmocka_unit_test(listeners_with_the_same_port),
 		cmocka_unit_test(keyed_figures),
 		cmocka_unit_test(cgroups_by_name),
 	};
