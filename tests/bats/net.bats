@@ -236,7 +236,7 @@ floods() {
 
 # rounds - of the flood that are over
 rounds() {
-	cat "$B/rootfs/rounds" 2> /dev/null | wc -l
+	wc -l < <(cat "$B/rootfs/rounds" 2> /dev/null)
 }
 
 # private - KiB of the flooding VM's vmm that are its own

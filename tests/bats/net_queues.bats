@@ -23,6 +23,7 @@ bulk_in() {
 	cp "$BULK" "$NIC" "$B/rootfs/"
 	edit_config "$B" '.annotations["dev.volt.vcpus"] = $n' --arg n "$1"
 	"$BULK" serve 7001 < /dev/null > /dev/null 2>&1 3>&- &
+	# shellcheck disable=SC2034 # for the teardown
 	SERVER=$!
 }
 
