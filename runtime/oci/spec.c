@@ -125,7 +125,7 @@ static const struct oci_field spec_fields[] = {
 	OCI_F_OBJV(struct oci_spec, mounts, "mounts", oci_mount_type, struct oci_mounts, BOTH),
 	OCI_F_OBJ(struct oci_spec, hooks, "hooks", oci_hooks_type, struct oci_hooks, BOTH),
 	OCI_F_KVS(struct oci_spec, annotations, "annotations", HOST,
-		  NOTE("kept in the state; dev.volt.* are settings")),
+		  NOTE("kept in the state, so at most 1 MiB; dev.volt.* are settings")),
 	OCI_F_OBJ(struct oci_spec, linux_, "linux", oci_linux_type, struct oci_linux, BOTH),
 	OCI_F_OBJ(struct oci_spec, vm, "vm", oci_vm_type, struct oci_vm, HOST),
 	OCI_F_ANY("windows", IGNORED("another platform")),

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DOMAIN_MAX 64 /* __NEW_UTS_LEN of the kernel */
+#define DOMAIN_MAX	     64 /* __NEW_UTS_LEN of the kernel */
+#define ANNOTATIONS_MAX	     16384u
+#define ANNOTATION_BYTES_MAX (1024u * 1024u) /* four times what Kubernetes allows */
 
 static bool parse_cpu(const char **s, unsigned int *out)
 {
@@ -236,11 +238,20 @@ static int check_user_namespace(struct oci_loader *l, const struct json *j, stru
 static int check_annotations(struct oci_loader *l, const struct json *j,
 			     const struct oci_kvs *annotations)
 {
+	size_t bytes = 0;
+
 	for (size_t i = 0; i < annotations->n; i++) {
 		if (annotations->v[i].key[0] == '\0') {
 			return json_fail_member(l->err, j, "annotations", EINVAL,
 						"a key must not be empty");
 		}
+		bytes += strlen(annotations->v[i].key) + strlen(annotations->v[i].value);
+	}
+	/* They become part of the state, which has more in it and must be read again. */
+	if (annotations->n > ANNOTATIONS_MAX || bytes > ANNOTATION_BYTES_MAX) {
+		return json_fail_member(l->err, j, "annotations", E2BIG,
+					"must be at most %u of %u bytes in all", ANNOTATIONS_MAX,
+					ANNOTATION_BYTES_MAX);
 	}
 	return 0;
 }

@@ -8,6 +8,7 @@
  */
 #include "cm.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -497,6 +498,42 @@ static void a_million_values_are_refused(void **state)
 	free(text);
 }
 
+/* What is kept in the state has to fit into it, beside the rest. */
+static void expect_too_many_annotations(const char *text, size_t len)
+{
+	struct vr_err err = VR_ERR_INIT;
+	struct oci_spec *spec = NULL;
+
+	assert_int_equal(oci_spec_parse("file", text, len, &spec, &err), -E2BIG);
+	assert_string_equal(err.msg,
+			    "file: annotations: must be at most 16384 of 1048576 bytes in all");
+}
+
+static void annotations_are_bounded(void **state)
+{
+	static const char head[] = "{\"ociVersion\":\"1.2.0\",\"root\":{\"path\":\"r\"},"
+				   "\"annotations\":{\"first\":\"";
+	size_t long_len = 1u << 20;
+	size_t cap = 2 * long_len;
+	char *text = malloc(cap);
+	size_t len;
+
+	(void)state;
+	assert_non_null(text);
+	len = (size_t)snprintf(text, cap, "%s", head);
+	memset(text + len, 'x', long_len);
+	len += long_len;
+	len += (size_t)snprintf(text + len, cap - len, "\"}}");
+	expect_too_many_annotations(text, len);
+	len = (size_t)snprintf(text, cap, "%s\"", head);
+	for (unsigned i = 0; i < 16384; i++) {
+		len += (size_t)snprintf(text + len, cap - len, ",\"a%u\":\"\"", i);
+	}
+	len += (size_t)snprintf(text + len, cap - len, "}}");
+	expect_too_many_annotations(text, len);
+	free(text);
+}
+
 /* Neither may it be read into memory as a whole. */
 static void a_file_of_64_mib_is_refused(void **state)
 {
@@ -532,6 +569,7 @@ int main(void)
 		cmocka_unit_test(other_things_than_an_object_are_refused),
 		cmocka_unit_test(a_thousand_levels_are_refused),
 		cmocka_unit_test(a_million_values_are_refused),
+		cmocka_unit_test(annotations_are_bounded),
 		cmocka_unit_test(a_file_of_64_mib_is_refused),
 	};
 
