@@ -242,9 +242,10 @@ $(BUILD)/tests/fuzz_agent_stream $(BUILD)/fuzz/fuzz_agent_stream: $(LIB_agent)
 # With filters of its own, for not every machine's kernel has traffic control.
 $(BUILD)/tests/test_net_port: LDFLAGS += -Wl,--wrap=net_tc_add_ingress -Wl,--wrap=net_tc_del_ingress -Wl,--wrap=net_tc_has -Wl,--wrap=net_tc_filter
 
-# The one test that sees both sides. It has taps for the devices of a machine, and interrupts dumps.
-$(BUILD)/tests/test_net_roundtrip: LDFLAGS += -Wl,--wrap=netdev_find -Wl,--wrap=netdev_bind -Wl,--wrap=netdev_unbind -Wl,--wrap=nl_recvmsgs
-$(BUILD)/tests/test_net_roundtrip: tests/c/test_net_roundtrip.c $(LIB_agent) $(ARCHIVES)
+# The two tests that see both sides. They have taps for the devices of a machine, and interrupt dumps.
+NET_TESTS := $(BUILD)/tests/test_net_roundtrip $(BUILD)/tests/test_net_changes
+$(NET_TESTS): LDFLAGS += -Wl,--wrap=netdev_find -Wl,--wrap=netdev_bind -Wl,--wrap=netdev_unbind -Wl,--wrap=nl_recvmsgs
+$(NET_TESTS): $(BUILD)/tests/%: tests/c/%.c $(LIB_agent) $(ARCHIVES)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests/c -I. $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(LIB_agent) \
