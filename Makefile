@@ -348,6 +348,8 @@ check:
 
 # The behaviour tests that the sanitizers see: containers' lives, every way in and out of a machine, and each device.
 # A role that a sanitizer ends is a container that fails. The filters, which a sanitizer can't live with, are left out.
+# They take up to three times as long, SANITIZED_S seconds in a machine at most.
+SANITIZED_S    := 5400
 SANITIZED_BATS := $(patsubst %,tests/bats/%.bats,lifecycle exec mounts pause stdio tty net disks update pods)
 
 # The address and undefined behaviour sanitizers: all unit tests, as part of `make check`, and with check-asan
@@ -359,14 +361,14 @@ ASAN = BUILD=$(BUILD)-asan OPT='-O1 -g -fno-omit-frame-pointer' HARDEN= \
 unit-asan:
 	$(Q)$(MAKE) $(ASAN) unit
 check-asan:
-	$(Q)$(MAKE) $(ASAN) BATS_FILES='$(SANITIZED_BATS)' unit bats
+	$(Q)VOLT_VM_TIMEOUT=$${VOLT_VM_TIMEOUT:-$(SANITIZED_S)} $(MAKE) $(ASAN) BATS_FILES='$(SANITIZED_BATS)' unit bats
 
 # The thread sanitizer: the unit tests of what has more than one thread, and the same behaviour tests.
 TSAN_TESTS := loop vm virtq virtio_mmio virtio_fs rng balloon console vsock vsock_conn vsock_flow \
 	vsock_evil virtio_blk net net_kernel fs_server gmem log stream dev_abuse
 .PHONY: check-tsan
 check-tsan:
-	$(Q)$(MAKE) BUILD=$(BUILD)-tsan OPT='-O1 -g -fno-omit-frame-pointer' HARDEN= \
+	$(Q)VOLT_VM_TIMEOUT=$${VOLT_VM_TIMEOUT:-$(SANITIZED_S)} $(MAKE) BUILD=$(BUILD)-tsan OPT='-O1 -g -fno-omit-frame-pointer' HARDEN= \
 		SANITIZE='-fsanitize=thread' BATS_FILES='$(SANITIZED_BATS)' tsan-tests bats
 .PHONY: tsan-tests
 tsan-tests: $(patsubst %,$(BUILD)/tests/test_%,$(TSAN_TESTS))
