@@ -481,29 +481,19 @@ int vr_close_range(unsigned int first, unsigned int last)
 	return errno == ENOSYS ? close_range_slow(first, last) : -errno;
 }
 
-static int change_flag(int fd, int get, int set, int bit, bool on)
+int vr_set_nonblock(int fd, bool on)
 {
-	int flags = fcntl(fd, get);
+	int flags = fcntl(fd, F_GETFL);
 	int wanted;
 
 	if (flags < 0) {
 		return -errno;
 	}
-	wanted = on ? flags | bit : flags & ~bit;
-	if (wanted != flags && fcntl(fd, set, wanted) < 0) {
+	wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+	if (wanted != flags && fcntl(fd, F_SETFL, wanted) < 0) {
 		return -errno;
 	}
 	return 0;
-}
-
-int vr_set_cloexec(int fd, bool on)
-{
-	return change_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
-}
-
-int vr_set_nonblock(int fd, bool on)
-{
-	return change_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on);
 }
 
 int vr_boot_id(char out_id[VR_BOOT_ID_LEN + 1])

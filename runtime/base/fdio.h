@@ -191,9 +191,6 @@ int vr_openat2(int dirfd, const char *path, int flags, mode_t mode, uint64_t res
 /** vr_close_range() - close all descriptors in [first, last]; falls back to /proc/self/fd */
 int vr_close_range(unsigned int first, unsigned int last) __attribute__((warn_unused_result));
 
-/** vr_set_cloexec() - set or clear close-on-exec; 0 or -errno */
-int vr_set_cloexec(int fd, bool on) __attribute__((warn_unused_result));
-
 /** vr_set_nonblock() - set or clear O_NONBLOCK; 0 or -errno */
 int vr_set_nonblock(int fd, bool on) __attribute__((warn_unused_result));
 
